@@ -1,0 +1,93 @@
+# make            build/supervise
+# make check      builds and runs all tests           make asan    the same under AddressSanitizer and UBSan
+# make bench      timings beside peers, as ratios     make lint    clang-tidy, cppcheck, -fanalyzer, format
+# make fmt        formats the code                    make install PREFIX= DESTDIR=
+
+PREFIX  ?= /usr/local
+BUILD   ?= build
+CC      ?= cc
+PYTHON  ?= /usr/bin/python3
+VERSION := 0.1.0
+
+WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wno-overlength-strings
+CFLAGS  ?= -O2 -g
+WERROR  ?= $(if $(CI),-Werror)
+SANITIZE ?=
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DSUPERVISE_VERSION='"$(VERSION)"' -Iinclude -I$(BUILD)/gen -fno-common \
+             $(WARN) $(WERROR) $(CFLAGS) $(SANITIZE)
+# Linked in, not loaded: a wrapper's start is paid by every command it wraps. Only libc stays shared.
+LIBS    ?= -Wl,-Bstatic -lev -ljansson -lsqlite3 -Wl,-Bdynamic -lm
+
+SOURCES := $(sort $(wildcard src/*/*.c))
+OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
+MAIN    := $(BUILD)/obj/main.o
+SCHEMA  := $(sort $(wildcard src/store/schema/*.sql))
+UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
+PROBES  := $(patsubst tests/probes/%.c,$(BUILD)/probes/%,$(sort $(wildcard tests/probes/*.c)))
+BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+
+.PHONY: all check asan bench fmt lint install clean tests
+all: $(BUILD)/supervise
+
+$(BUILD)/supervise: $(MAIN) $(OBJECTS)
+	$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
+
+$(BUILD)/obj/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The migrations, in order, as C strings.
+$(BUILD)/gen/schema.inc: $(SCHEMA) Makefile
+	@mkdir -p $(@D)
+	for f in $(SCHEMA); do sed -e 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $$f; echo ','; done >$@
+$(BUILD)/obj/store/migrate.o: $(BUILD)/gen/schema.inc
+
+$(BUILD)/tests/%: tests/unit/%.c $(OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
+
+$(BUILD)/probes/%: tests/probes/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $<
+
+# Linked as the program is: what they are compared with must not differ in how it starts.
+$(BUILD)/bench/%: tests/bench/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(LIBS)
+
+tests: $(BUILD)/supervise $(UNIT) $(PROBES)
+
+check: tests
+	$(PYTHON) tests/run.py --build $(BUILD)
+
+asan:
+	$(MAKE) BUILD=$(BUILD)/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' check
+
+bench: $(BUILD)/supervise $(BENCH)
+	$(PYTHON) tests/bench/bench.py --build $(BUILD)
+
+FORMAT := $(shell find src include tests -name '*.[ch]' 2>/dev/null)
+fmt:
+	clang-format -i $(FORMAT)
+
+lint:
+	clang-format --dry-run -Werror $(FORMAT)
+	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
+	    --suppress=missingIncludeSystem -Iinclude -I$(BUILD)/gen -D_GNU_SOURCE \
+	    '-Djson_array_foreach(a,i,v)=for(i=0;(v=json_array_get(a,i));i++)' \
+	    '-Djson_object_foreach(o,k,v)=for(k=0;(v=json_object_get(o,k));)' src
+	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) src/main.c -- -std=gnu17 -D_GNU_SOURCE -DSUPERVISE_VERSION='""' -Iinclude -I$(BUILD)/gen
+	$(MAKE) BUILD=$(BUILD)/analyzer CC=gcc CFLAGS='-O1 -fanalyzer' WERROR=-Werror
+
+install: $(BUILD)/supervise
+	install -D -m 755 $(BUILD)/supervise $(DESTDIR)$(PREFIX)/bin/supervise
+	install -D -m 644 man/supervise.1 $(DESTDIR)$(PREFIX)/share/man/man1/supervise.1
+	install -D -m 644 conf/supervise.toml $(DESTDIR)$(PREFIX)/share/doc/supervise/supervise.toml
+	install -d $(DESTDIR)$(PREFIX)/share/doc/supervise/workflows
+	install -m 644 conf/workflows/*.toml $(DESTDIR)$(PREFIX)/share/doc/supervise/workflows/
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(OBJECTS:.o=.d) $(MAIN:.o=.d) $(UNIT:=.d)

@@ -1,0 +1,78 @@
+#!/bin/sh
+# From a bare Debian to a running program: installs what is missing, builds, and then does what it was asked for.
+#   try     runs the example in contrib/try: four executions with four different ends
+#   check   runs all tests (`make check`)
+#   bench   installs the programs to compare with as well, and runs `make bench`
+# Nothing is installed, and no network used, where everything is there already. Exits with the status of what it ran.
+set -eu
+cd "$(dirname "$0")/.."
+
+build_needs='gcc libc6-dev make libev-dev libsqlite3-dev libjansson-dev'
+check_needs='libcmocka-dev python3 sqlite3'
+bench_needs='python3 coreutils tini dumb-init nq task-spooler'
+
+fail()
+{
+    echo "setup.sh: $*" >&2
+    exit 1
+}
+
+installed()
+{
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Installs those of the named packages that aren't there.
+need()
+{
+    missing=
+    for package in "$@"; do
+        installed "$package" || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+
+    command -v apt-get >/dev/null ||
+        fail "cannot install$missing: no apt-get here; install what corresponds to them, then \`make\` and \`make check\`"
+    as_root=
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null ||
+            fail "cannot install$missing: not root, and no sudo; as root: apt-get install$missing"
+        as_root=sudo
+    fi
+    echo "setup.sh: installing$missing" >&2
+    $as_root apt-get -q update >&2 || fail "cannot install$missing: apt-get update failed; is there a network?"
+    # shellcheck disable=SC2086 # one word a package
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing >&2 ||
+        fail "cannot install$missing: apt-get install failed; its message stands above"
+}
+
+usage()
+{
+    echo "usage: sh contrib/setup.sh try|check|bench" >&2
+    exit 2
+}
+
+[ $# -eq 1 ] || usage
+# shellcheck disable=SC2086 # one word a package
+case $1 in
+try) need $build_needs ;;
+check) need $build_needs $check_needs ;;
+bench) need $build_needs $bench_needs ;;
+*) usage ;;
+esac
+
+jobs=$(nproc)
+case $1 in
+try)
+    make -s -j "$jobs"
+    exec sh contrib/try/run.sh
+    ;;
+check)
+    make -s -j "$jobs" tests
+    exec make -s check
+    ;;
+bench)
+    make -s -j "$jobs"
+    exec make -s bench
+    ;;
+esac

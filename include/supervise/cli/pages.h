@@ -1,0 +1,19 @@
+/* Executions and sessions as people see them: tables of many, a page about one. All on stdout. */
+#ifndef SUPERVISE_CLI_PAGES_H
+#define SUPERVISE_CLI_PAGES_H
+
+#include <supervise/cli/cli.h>
+
+/* Nothing at all where the list is empty. */
+void executions_table(struct cli *cli, const struct execution_list *list);
+void sessions_table(struct cli *cli, const struct session_list *list);
+
+/* Everything about one, the last lines of its output included; of a session, its newest executions. */
+void execution_page(struct cli *cli, const struct execution *execution);
+int session_page(struct cli *cli, const struct session *session, struct error *err);
+
+/* Lists as JSON arrays; the caller owns them. */
+json_t *executions_json(struct cli *cli, const struct execution_list *list);
+json_t *sessions_json(struct cli *cli, const struct session_list *list);
+
+#endif

@@ -1,0 +1,32 @@
+/* Words for people: commands, ages and lengths of time as tables and pages show them. */
+#ifndef SUPERVISE_CLI_WORDS_H
+#define SUPERVISE_CLI_WORDS_H
+
+#include <supervise/cli/cli.h>
+
+/* A JSON array of strings as a shell would take it: `make -j8 'my target'`. The caller frees. */
+char *words_command(const char *json_array);
+
+/*
+ * Why it has the outcome it has, in one sentence, and what to do about it; *next is NULL where there is
+ * nothing to do. The caller frees both. From the row, what it saw (`facts`), and how it stands now.
+ */
+void words_explain(const struct cli *cli, const struct execution *execution, char **explanation, char **next);
+
+/* "3m ago" or "in 2s"; "" where there is no time. The caller frees. */
+char *words_age(int64_t wall_ms);
+
+/* "2026-02-03 04:05:06" where we are; "" where there is no time. The caller frees. */
+char *words_time(int64_t wall_ms);
+
+/* How long it took, or has been running: "4m 12s"; "" where that isn't known. The caller frees. */
+char *words_took(const struct execution *execution);
+
+/* "reviews (4 of 8)"; "" where there is no phase. The caller frees. */
+char *words_phase(const char *phase, int64_t number, int64_t count);
+
+/* Aligned "Label:  value" lines on stdout; nothing for a NULL or empty value. The value is made visible. */
+void words_line(const char *label, const char *value);
+void words_linef(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * Why an execution has the outcome it has, in one sentence for people, and what to do about it. Pure: no
+ * clock, no I/O.
+ *
+ * The column `facts` of an execution is a JSON object of what was seen while it ran. Every member may be
+ * missing. suspended_ms  number   how long the machine slept during the run oom_kills     number   by how
+ * much `oom_kill` in /proc/vmstat moved last_line     string   the last line of output that was not blank
+ *   child_code    number   how the process ended, 0..255, where exit_code holds a sentinel and no signal
+ * ended it core          true     it dumped core stragglers    array    the command name of each process that
+ * had to be killed after the end output_held   true     a survivor held the output open when draining ended
+ *   log_lost      string   why the log is not whole
+ *   deadline      object   {"kind": "timeout", "idle-timeout" or "watchdog", "ms": its length}
+ *   why           string   the reason given with a cancel or an abort
+ *   spawn_error   string   the step that failed before the command ran, with its error
+ *   capture       string   "pty", "pipe" or "none"
+ *   recovered     true     it was presumed orphaned, and its supervisor came back
+ *   threshold_ms  number   the age of the heartbeat that decided that it is orphaned
+ *   supervisor_killed true the supervisor is known to have been killed
+ */
+#ifndef SUPERVISE_DOMAIN_EXPLAIN_H
+#define SUPERVISE_DOMAIN_EXPLAIN_H
+
+#include <supervise/domain/outcome.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum explain_state { EXPLAIN_QUEUED, EXPLAIN_RUNNING, EXPLAIN_FINISHED };
+
+/*
+ * What is known. Zero, NULL and false mean "unknown" or "not seen", and nothing is made of them. Times are
+ * wall milliseconds. Texts stay the caller's and may hold any bytes: what a child wrote is made visible here.
+ */
+struct explain_facts {
+    enum explain_state state;
+    struct verdict verdict; /* of what is finished */
+    int64_t now_ms;
+
+    int64_t number;      /* #42 */
+    const char *command; /* its name, or its first words */
+
+    int exit_code; /* as in the row, a sentinel included */
+    int signal;
+    bool core_dumped;
+    bool child_code_known; /* beside a sentinel: the process's own code */
+    int child_code;
+    const char *stopped_by; /* "cancel" or "deadline" */
+    const char *why;        /* the reason given with the cancel, or the abort of its session */
+    int spawn_errno;
+    const char *spawn_error;
+    bool never_ran; /* it ended while it was queued */
+
+    bool duration_known;
+    int64_t duration_ms; /* awake */
+    int64_t queued_at, started_at, activity_at,
+        heard_of_at; /* heard_of_at: the supervisor's last sign of life */
+
+    const char *session;
+    const char *session_status; /* "active" or "closed", now */
+    const char *close_reason;   /* "completed", "aborted" or "stale", now */
+    const char *phase;          /* of the session, now */
+    int64_t phase_number, phase_count;
+    int64_t round;         /* in which the execution ended */
+    bool in_current_round; /* the session is still in the opening of the round in which it ended */
+    bool drives;
+    const char *stages; /* "A..B" */
+
+    const char *deadline; /* "timeout", "idle-timeout" or "watchdog" */
+    int64_t deadline_ms;
+
+    int64_t suspended_ms, oom_kills;
+    const char *last_line;
+    const char *const *stragglers; /* command names */
+    size_t straggler_count;
+    bool output_held;
+    const char *log_lost;
+    bool no_log; /* nothing was kept of its output */
+    const char *step_in_error, *step_message;
+    const char *agent_result; /* the text of the agent's own result record */
+
+    const char *capture;  /* "pty", "pipe" or "none" */
+    int64_t threshold_ms; /* the age of the heartbeat that made it orphaned */
+    bool supervisor_killed, lost, stalled, unsupervised, recovered;
+};
+
+/* One sentence without a full stop, UTF-8 without control characters. The caller frees; never NULL. */
+char *explain(const struct explain_facts *facts);
+
+/* One command, or NULL where there is nothing to do or the number is unknown. The caller frees. */
+char *explain_next(const struct explain_facts *facts);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * Who a process is, beyond its number: boot, pid namespace, pid and start time (proc(5), field 22 of
+ * /proc/PID/stat). A pid alone is never trusted and never signalled.
+ */
+#ifndef SUPERVISE_PROCESS_IDENTITY_H
+#define SUPERVISE_PROCESS_IDENTITY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Empty texts and 0 where the system doesn't tell. */
+struct machine {
+    char boot_id[40];
+    char machine_id[40];
+    char host[65];
+    int64_t pid_ns; /* inode of /proc/self/ns/pid */
+};
+void identity_machine(struct machine *machine);
+
+struct process {
+    pid_t pid, parent, group;
+    int64_t start; /* clock ticks since boot */
+    char state;    /* as in proc(5): 'R', 'S', 'Z'... */
+    char name[32]; /* its command name: what it says of itself, any bytes */
+};
+
+/* 0, or -1 where there is no such process (or no /proc). */
+int identity_process(pid_t pid, struct process *process);
+
+/* A pidfd of that very process, or -1 (errno ESRCH) where it is gone; a zombie counts as gone. */
+int identity_open(pid_t pid, int64_t start);
+
+/* Sends a signal to that very process. 0, or -1 where it is gone or can't be proven to be the one. */
+int identity_signal(pid_t pid, int64_t start, int number);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * The processes below us. We are a subreaper (prctl(2)), so nothing leaves the tree by double fork or setsid;
+ * who is in it is read from /proc, when there is something to stop, never before.
+ */
+#ifndef SUPERVISE_PROCESS_TREE_H
+#define SUPERVISE_PROCESS_TREE_H
+
+#include <supervise/process/identity.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct tree {
+    struct process *items; /* alive, parents before their children */
+    size_t count;
+};
+
+/* Whether we have any child at all, dead or alive: one cheap call. None means that the tree is empty. */
+bool tree_has_children(void);
+
+/* What becomes of a process that the walk meets, and of the branch below it. */
+enum tree_branch {
+    TREE_TAKE,     /* in the tree, and so is what is below */
+    TREE_TAKE_ONE, /* in the tree, but it looks after what is below itself */
+    TREE_LEAVE,    /* not in the tree, nor what is below */
+};
+typedef enum tree_branch tree_judge(const struct process *process, void *context);
+
+/* Everything alive below this process, as `judge` says; a zombie's children count as ours already. */
+void tree_read(struct tree *tree, tree_judge *judge, void *context);
+void tree_free(struct tree *tree);
+
+#endif

@@ -1,0 +1,67 @@
+/* Sessions: the row with what is derived of it, and every change of it. */
+#ifndef SUPERVISE_STORE_SESSION_H
+#define SUPERVISE_STORE_SESSION_H
+
+#include <supervise/store/execution.h>
+
+struct session {
+    char *id, *workflow, *status, *close_reason;
+    char *completeness, *next; /* derived by the view `completeness` */
+    char *phase;
+    int64_t phase_number, phase_count, round;
+    int64_t started_at, updated_at, closed_at;
+    char *totals;     /* JSON object */
+    char *stages;     /* JSON array */
+    char *executions; /* JSON array of UIDs, oldest first */
+    char *definition; /* JSON, not shown */
+};
+extern const struct field session_fields[]; /* see execution.h */
+extern const size_t session_field_count;
+void session_free(struct session *session);
+
+struct session_list {
+    struct session **items;
+    size_t count;
+};
+void session_list_free(struct session_list *list);
+
+/* Newest first; `status` "active", "closed" or NULL; `limit` NO_INT: all. */
+int sessions_list(struct ledger *ledger, const char *status, int64_t limit, struct session_list *list,
+                  struct error *err);
+int session_get(struct ledger *ledger, const char *id, struct session **session, struct error *err);
+
+/*
+ * Which session a verb means (DESIGN 5): `option`, else that of the execution `execution_uid` (NULL: none),
+ * else the only active one. *how is "option", "execution" or "only-active". ERR_NOT_FOUND, ERR_AMBIGUOUS
+ * (with the candidates).
+ */
+int session_resolve(struct ledger *ledger, const char *option, const char *execution_uid, char **id,
+                    const char **how, struct error *err);
+
+enum begin_result { SESSION_CREATED, SESSION_RESUMED, SESSION_REOPENED };
+struct begin_request {
+    const char *id;            /* or NULL: the execution's own, else a made id */
+    const char *workflow;      /* or NULL */
+    const char *definition;    /* JSON of `workflow` */
+    const char *execution_uid; /* or NULL */
+};
+/* *id is the session's, the caller frees it. */
+int session_begin(struct ledger *ledger, const struct begin_request *request, enum begin_result *result,
+                  char **id, struct error *err);
+
+/* Links the execution where it has no session yet; first wins (0 returned either way). */
+int session_link(struct ledger *ledger, const char *id, const char *execution_uid, bool *linked,
+                 struct error *err);
+
+struct close_request {
+    const char *id;
+    const char *reason;        /* "completed" or "aborted" */
+    const char *why;           /* or NULL */
+    const char *execution_uid; /* the caller's: it and its ancestors are spared; NULL */
+};
+/* *already: it was closed, nothing changed. *ended: the executions that got -4, whose supervisors are to be
+ * woken. */
+int session_close(struct ledger *ledger, const struct close_request *request, bool *already,
+                  struct execution_list *ended, struct error *err);
+
+#endif

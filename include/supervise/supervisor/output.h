@@ -1,0 +1,35 @@
+/*
+ * One of the child's outputs: read from its pipe as it comes, kept in the log, passed on byte for byte. A
+ * slow reader of ours slows the child and loses nothing; one that goes away is gone for the child too.
+ */
+#ifndef SUPERVISE_SUPERVISOR_OUTPUT_H
+#define SUPERVISE_SUPERVISOR_OUTPUT_H
+
+#include <supervise/supervisor/log_writer.h>
+
+#include <stdbool.h>
+
+struct ev_loop;
+struct output;
+
+struct output_events {
+    void (*activity)(void *context);               /* bytes came */
+    void (*closed)(void *context);                 /* all is read and passed on, or given up */
+    void (*lost)(void *context, const char *text); /* the log can't be kept; said once */
+    void *context;
+};
+
+/* `pipe`: the reading end, owned from here on. `sink`: 1 or 2, where it goes on to. `log` is shared, not
+ * owned. */
+struct output *output_new(struct ev_loop *loop, enum log_stream stream, int pipe, int sink,
+                          struct log_writer *log, const struct output_events *events);
+
+bool output_is_closed(const struct output *output);
+
+/* Takes what is in the pipe at this moment, passes it on, and reads no more: somebody else holds the other
+ * end. */
+void output_cut(struct output *output);
+
+void output_free(struct output *output);
+
+#endif

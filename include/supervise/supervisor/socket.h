@@ -1,0 +1,38 @@
+/*
+ * The supervisor's datagram socket: the child's NOTIFY_SOCKET (sd_notify(3)), the way in for who wakes us,
+ * and the proof that we live. 0600, in a 0700 directory of ours below $XDG_RUNTIME_DIR, else below /tmp.
+ */
+#ifndef SUPERVISE_SUPERVISOR_SOCKET_H
+#define SUPERVISE_SUPERVISOR_SOCKET_H
+
+#include <supervise/base/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Sent by `cancel` and `session close` of this program: look into the ledger. */
+#define SOCKET_WAKE "X_SUPERVISE_WAKE=1"
+
+struct control_socket {
+    int fd;          /* -1: none */
+    char *path;      /* NULL: none */
+    char *directory; /* made for this socket alone, removed with it; else NULL */
+};
+
+/* -1 where no place will have it; the execution then runs without. */
+int control_socket_open(struct control_socket *control, const char *uid, struct error *err);
+void control_socket_close(struct control_socket *control); /* removes the file */
+
+/*
+ * The next datagram that waits, from our user or root, ended by a NUL: its length, 0 where it was dropped
+ * (another's, or too large), -1 where none waits. Descriptors that come along are closed.
+ */
+ssize_t control_socket_read(struct control_socket *control, char *text, size_t size);
+
+/* Whether somebody is bound there: 1 yes, 0 nobody (refused), -1 can't be told (no such file, no right). */
+int control_socket_probe(const char *path);
+/* 0 where the datagram was taken. */
+int control_socket_send(const char *path, const char *text);
+
+#endif

@@ -1,0 +1,236 @@
+/* A page about one execution or session: what it came to first, then the facts, then the last lines of its
+ * output. */
+#include <supervise/cli/pages.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <supervise/base/say.h>
+#include <supervise/base/text.h>
+#include <supervise/cli/words.h>
+#include <supervise/domain/duration.h>
+#include <supervise/supervisor/log_reader.h>
+
+enum { TAIL_LINES = 10, SESSION_EXECUTIONS = 10 };
+
+static void time_line(const char *label, int64_t wall_ms)
+{
+    AUTOFREE char *time = words_time(wall_ms);
+    AUTOFREE char *age = words_age(wall_ms);
+
+    if (*time)
+        words_linef(label, "%s (%s)", time, age);
+}
+
+static void number_line(const char *label, int64_t number)
+{
+    if (number != NO_INT)
+        words_linef(label, "%" PRId64, number);
+}
+
+static void verdict_lines(struct cli *cli, const struct execution *execution)
+{
+    bool color = cli_color(cli, stdout);
+    const char *style;
+    const char *label = outcome_label(execution, execution_standing(cli, execution), &style);
+    AUTOFREE char *explanation = NULL;
+    AUTOFREE char *next = NULL;
+
+    words_explain(cli, execution, &explanation, &next);
+    words_linef("Execution", "#%" PRId64 "%s%s", execution->id, execution->name ? " " : "",
+                execution->name ? execution->name : "");
+    if (color && style)
+        printf("%-14s\033[%sm%s\033[0m\n", "State:", style, label);
+    else
+        words_line("State", label);
+    words_line("Explanation", explanation);
+    words_line("Next", next);
+}
+
+static void session_lines(const struct execution *execution)
+{
+    AUTOFREE char *phase = words_phase(execution->phase, execution->phase_number, execution->phase_count);
+
+    if (execution->session)
+        words_linef("Session", "%s (%s)", execution->session, execution->drives == 1 ? "drives it" : "helps");
+    words_line("Workflow", execution->workflow);
+    words_line("Phase", phase);
+    number_line("Round", execution->round);
+    words_line("Stages", execution->stages);
+}
+
+static void time_lines(const struct execution *execution)
+{
+    AUTOFREE char *took = words_took(execution);
+
+    time_line("Queued", execution->queued_at);
+    time_line("Started", execution->started_at);
+    time_line("Finished", execution->finished_at);
+    words_line("Took", took);
+    time_line("Cancel asked", execution->cancel_requested_at);
+    if (execution->finished_at == NO_INT) {
+        time_line("Heartbeat", execution->heartbeat_at);
+        time_line("Activity", execution->activity_at);
+        time_line("Progress", execution->progress_at);
+    }
+}
+
+static void usage_line(const char *usage)
+{
+    json_t *object = usage ? json_loads(usage, 0, NULL) : NULL;
+    char user[64], system[64], memory[64];
+
+    if (json_is_object(object)) {
+        duration_human(json_integer_value(json_object_get(object, "user_ms")), user, sizeof user);
+        duration_human(json_integer_value(json_object_get(object, "system_ms")), system, sizeof system);
+        size_format(json_integer_value(json_object_get(object, "max_rss_kib")) * 1024, memory, sizeof memory);
+        words_linef("Usage", "%s user, %s system, %s of memory", user, system, memory);
+    }
+    json_decref(object);
+}
+
+static void process_lines(const struct execution *execution)
+{
+    number_line("Exit code", execution->exit_code);
+    number_line("Signal", execution->signal);
+    words_line("Stopped by", execution->stopped_by);
+    if (execution->spawn_errno != NO_INT)
+        words_line("Spawn error", strerror((int)execution->spawn_errno));
+    if (execution->finished_at == NO_INT) {
+        number_line("Process", execution->pid);
+        number_line("Supervisor", execution->supervisor_pid);
+    }
+    words_line("Host", execution->host);
+    usage_line(execution->usage);
+}
+
+static void note_lines(const char *notes)
+{
+    json_t *array = notes ? json_loads(notes, 0, NULL) : NULL, *note;
+    size_t index;
+
+    json_array_foreach(array, index, note)
+        words_line("Note", json_string_value(note));
+    json_decref(array);
+}
+
+/* One line of output as a terminal can take it: any bytes may stand in it, and a pty ends it with CR LF. */
+static void output_line(const char *line, size_t length)
+{
+    AUTOBUF struct buf visible = {0};
+
+    if (length > 0 && line[length - 1] == '\r')
+        length--;
+    text_visible(&visible, line, length);
+    printf("  %s\n", visible.data);
+}
+
+static void output_lines(const struct execution *execution)
+{
+    AUTOBUF struct buf tail = {0};
+    struct error err;
+
+    if (!execution->log)
+        return;
+    if (log_tail(execution, TAIL_LINES, &tail, &err) < 0) {
+        say_warning("%s", err.text);
+        return;
+    }
+    if (tail.len > 0)
+        puts("\nOutput:");
+    for (size_t at = 0; at < tail.len;) {
+        const char *end = memchr(tail.data + at, '\n', tail.len - at);
+        size_t length = end ? (size_t)(end - (tail.data + at)) : tail.len - at;
+
+        output_line(tail.data + at, length);
+        at += length + 1;
+    }
+}
+
+void execution_page(struct cli *cli, const struct execution *execution)
+{
+    AUTOFREE char *command = words_command(execution->command);
+
+    verdict_lines(cli, execution);
+    words_line("Status", execution->status_text);
+    words_line("Command", command);
+    words_line("Directory", execution->cwd);
+    session_lines(execution);
+    if (execution->attempt > 1)
+        number_line("Attempt", execution->attempt);
+    time_lines(execution);
+    process_lines(execution);
+    words_line("Agent", execution->agent);
+    words_line("Agent session", execution->agent_session);
+    note_lines(execution->notes);
+    words_line("UID", execution->uid);
+    words_line("Parent", execution->parent_uid);
+    words_line("Log", execution->log);
+    output_lines(execution);
+}
+
+static void totals_line(const char *totals)
+{
+    json_t *object = totals ? json_loads(totals, 0, NULL) : NULL, *number;
+    json_int_t steps = json_integer_value(json_object_get(object, "steps"));
+    AUTOBUF struct buf line = {0};
+    const char *key;
+
+    if (steps > 0)
+        buf_printf(&line, "%lld steps", (long long)steps);
+    json_object_foreach(json_object_get(object, "usage"), key, number)
+        buf_printf(&line, "%s%s %.15g", line.len ? ", " : "", key, json_number_value(number));
+    words_line("Totals", line.data);
+    json_decref(object);
+}
+
+static void stage_lines(const char *stages)
+{
+    json_t *array = stages ? json_loads(stages, 0, NULL) : NULL, *stage;
+    size_t index;
+
+    json_array_foreach(array, index, stage) {
+        const char *name = json_string_value(json_object_get(stage, "name"));
+        const char *state = json_string_value(json_object_get(stage, "state"));
+
+        words_linef("Stage", "%s: %s", name ? name : "?", state ? state : "?");
+    }
+    json_decref(array);
+}
+
+/* Its newest executions, as a table below the rest. */
+static int session_executions(struct cli *cli, const struct session *session, struct error *err)
+{
+    struct execution_filter filter = {.session = session->id, .since = NO_INT, .limit = SESSION_EXECUTIONS};
+    struct execution_list list = {0};
+
+    if (executions_list(cli->ledger, &filter, &list, err) < 0)
+        return -1;
+    if (list.count > 0) {
+        puts("\nExecutions, newest first:");
+        executions_table(cli, &list);
+    }
+    execution_list_free(&list);
+    return 0;
+}
+
+int session_page(struct cli *cli, const struct session *session, struct error *err)
+{
+    AUTOFREE char *phase = words_phase(session->phase, session->phase_number, session->phase_count);
+
+    words_line("Session", session->id);
+    words_linef("Status", "%s%s%s", session->status, session->close_reason ? ", " : "",
+                session->close_reason ? session->close_reason : "");
+    words_line("Completeness", session->completeness);
+    words_line("Next", session->next);
+    words_line("Workflow", session->workflow);
+    words_line("Phase", phase);
+    number_line("Round", session->round);
+    time_line("Started", session->started_at);
+    time_line("Updated", session->updated_at);
+    time_line("Closed", session->closed_at);
+    totals_line(session->totals);
+    stage_lines(session->stages);
+    return session_executions(cli, session, err);
+}

@@ -1,0 +1,259 @@
+/* `session`: begin one, look at it, close it. */
+#include <supervise/cli/pages.h>
+#include <supervise/cli/verbs.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <supervise/base/buf.h>
+#include <supervise/base/say.h>
+#include <supervise/base/text.h>
+#include <supervise/domain/id.h>
+#include <supervise/supervisor/liveness.h>
+
+enum { DEFAULT_LIMIT = 20 };
+
+/* Prints one as the verb was asked to: JSON, or what people want of it (`page`, else its id alone). */
+static int print_session(struct cli *cli, const char *id, bool page, struct error *err)
+{
+    struct session *session = NULL;
+    int result = 0;
+
+    if (session_get(cli->ledger, id, &session, err) < 0)
+        return -1;
+    if (!session)
+        return error_set(err, ERR_NOT_FOUND, "no session \"%s\"; see `supervise session list --all`", id);
+    if (cli->json)
+        json_print(session_json(cli, session), false);
+    else if (page)
+        result = session_page(cli, session, err);
+    else
+        puts(session->id);
+    session_free(session);
+    return result;
+}
+
+/* The id given as a word or with --session; NULL where neither was. */
+static int read_id(const struct args *args, const char **id, struct error *err)
+{
+    const char *fault;
+
+    *id = args_get(args, "session");
+    if (*id && args->word_count > 0)
+        return error_set(err, ERR_USAGE, "the session is named twice: as \"%s\" and as \"%s\"", *id,
+                         args->words[0]);
+    if (args->word_count > 0)
+        *id = args->words[0];
+    fault = *id ? session_id_fault(*id) : NULL;
+    if (fault)
+        return error_set(err, ERR_USAGE, "cannot take \"%s\" as a session's id: it %s", *id, fault);
+    return 0;
+}
+
+/* Which session is meant, said on stderr where it wasn't named. The caller frees *id. */
+static int find_session(struct cli *cli, const char *named, const char **caller, char **id, struct error *err)
+{
+    const char *how = NULL;
+
+    if (cli_caller(cli, caller, err) < 0 || session_resolve(cli->ledger, named, *caller, id, &how, err) < 0)
+        return -1;
+    if (strcmp(how, "option") != 0)
+        say("session %s (via %s)", *id, how);
+    return 0;
+}
+
+/* --- begin --- */
+
+/* The JSON of the workflow as the settings know it; NULL with err where they don't. The caller frees. */
+static char *workflow_definition(struct cli *cli, const char *workflow, struct error *err)
+{
+    const json_t *definition = json_object_get(cli->settings->workflows, workflow);
+    const char *names[128], *name, *nearest;
+    size_t count = 0;
+    json_t *value;
+
+    if (definition)
+        return json_dumps(definition, JSON_COMPACT);
+    json_object_foreach(cli->settings->workflows, name, value)
+        if (count < sizeof names / sizeof *names - 1)
+            names[count++] = name;
+    names[count] = NULL;
+    nearest = text_nearest(workflow, names);
+    error_set(err, ERR_NOT_FOUND, "no workflow \"%s\" is configured%s%s%s", workflow,
+              nearest ? "; did you mean \"" : "; see `supervise config show`", nearest ? nearest : "",
+              nearest ? "\"?" : "");
+    return NULL;
+}
+
+static int begin(struct cli *cli, const struct args *args, struct error *err)
+{
+    static const char *const did[] = {
+        [SESSION_CREATED] = "created", [SESSION_RESUMED] = "resumed", [SESSION_REOPENED] = "reopened"};
+    struct begin_request request = {.workflow = args_get(args, "workflow")};
+    AUTOFREE char *definition = NULL;
+    AUTOFREE char *id = NULL;
+    enum begin_result result;
+
+    if (read_id(args, &request.id, err) < 0 || cli_settings(cli, err) < 0)
+        return -1;
+    if (request.workflow && !(definition = workflow_definition(cli, request.workflow, err)))
+        return -1;
+    request.definition = definition;
+    if (cli_ledger(cli, LEDGER_WRITE, err) < 0 || cli_caller(cli, &request.execution_uid, err) < 0 ||
+        session_begin(cli->ledger, &request, &result, &id, err) < 0)
+        return -1;
+    if (!request.id && result != SESSION_CREATED)
+        say("session %s (via execution)", id);
+    say_detail("session %s %s", id, did[result]);
+    return print_session(cli, id, false, err);
+}
+
+static int run_begin(struct cli *cli, const struct args *args)
+{
+    struct error err;
+
+    return begin(cli, args, &err) < 0 ? cli_fail(&err) : 0;
+}
+
+/* --- show and list --- */
+
+static int run_show(struct cli *cli, const struct args *args)
+{
+    AUTOFREE char *id = NULL;
+    const char *named, *caller;
+    struct error err;
+
+    if (read_id(args, &named, &err) < 0 || cli_ledger(cli, LEDGER_READ, &err) < 0 ||
+        find_session(cli, named, &caller, &id, &err) < 0 || print_session(cli, id, true, &err) < 0)
+        return cli_fail(&err);
+    return 0;
+}
+
+static int run_list(struct cli *cli, const struct args *args)
+{
+    struct session_list list = {0};
+    int64_t limit = DEFAULT_LIMIT;
+    struct error err;
+
+    if (args_integer(args, "limit", 1, &limit, &err) < 0 || cli_ledger(cli, LEDGER_READ, &err) < 0 ||
+        sessions_list(cli->ledger, args_get(args, "status"), args_has(args, "all") ? NO_INT : limit, &list,
+                      &err) < 0)
+        return cli_fail(&err);
+    if (cli->json)
+        json_print(sessions_json(cli, &list), false);
+    else if (list.count > 0)
+        sessions_table(cli, &list);
+    else
+        say("%s", args->given_count > 0 ? "no session is like that" : "no session is recorded yet");
+    session_list_free(&list);
+    return 0;
+}
+
+/* --- close --- */
+
+static void wake_ended(struct execution_list *ended)
+{
+    for (size_t i = 0; i < ended->count; i++) {
+        say("#%" PRId64 " ends with it", ended->items[i]->id);
+        supervisor_wake(ended->items[i]);
+    }
+    execution_list_free(ended);
+}
+
+static int close_session(struct cli *cli, const struct args *args, struct error *err)
+{
+    struct close_request request = {.reason = args_has(args, "abort") ? "aborted" : "completed",
+                                    .why = args_get(args, "why")};
+    struct execution_list ended = {0};
+    AUTOFREE char *id = NULL;
+    const char *named;
+    bool already = false;
+
+    if (request.why && !args_has(args, "abort"))
+        return error_set(err, ERR_USAGE, "--why goes with --abort: a completed session needs no reason");
+    if (read_id(args, &named, err) < 0 || cli_ledger_existing(cli, err) < 0 ||
+        find_session(cli, named, &request.execution_uid, &id, err) < 0)
+        return -1;
+    request.id = id;
+    if (session_close(cli->ledger, &request, &already, &ended, err) < 0)
+        return -1;
+    say(already ? "session %s was already closed" : "session %s closed as %s", id, request.reason);
+    wake_ended(&ended);
+    return cli->json ? print_session(cli, id, false, err) : 0;
+}
+
+static int run_close(struct cli *cli, const struct args *args)
+{
+    struct error err;
+
+    return close_session(cli, args, &err) < 0 ? cli_fail(&err) : 0;
+}
+
+/* --- the verbs --- */
+
+static const struct option begin_options[] = {
+    {0, "session", "ID", "its id; without it the calling execution's session goes on, or a new id is made"},
+    {0, "workflow", "NAME", "the workflow it passes through"},
+    {0, NULL, NULL, NULL},
+};
+
+const struct verb verb_session_begin = {
+    .name = "session begin",
+    .synopsis = "[OPTIONS]",
+    .summary = "begin a session, go on with an active one, or reopen a closed one; prints its id",
+    .examples = "supervise session begin --session review-42 --workflow review  # safe to call again\n"
+                "id=$(supervise session begin --workflow review)  # with an id that is made\n",
+    .options = begin_options,
+    .run = run_begin,
+};
+
+static const struct option show_options[] = {
+    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
+    {0, NULL, NULL, NULL},
+};
+
+const struct verb verb_session_show = {
+    .name = "session show",
+    .synopsis = "[OPTIONS] [ID]",
+    .summary = "everything about one session",
+    .examples = "supervise session show review-42  # by its id\n"
+                "supervise session show --json  # the calling execution's, or the only active one\n",
+    .options = show_options,
+    .words_max = 1,
+    .run = run_show,
+};
+
+static const struct option list_options[] = {
+    {0, "status", "active|closed", "only those of this status"},
+    {'n', "limit", "N", "how many at most (20)"},
+    {0, "all", NULL, "all of them, however many"},
+    {0, NULL, NULL, NULL},
+};
+
+const struct verb verb_session_list = {
+    .name = "session list",
+    .synopsis = "[OPTIONS]",
+    .summary = "sessions, newest first",
+    .examples = "supervise session list --status active  # what is open\n",
+    .options = list_options,
+    .run = run_list,
+};
+
+static const struct option close_options[] = {
+    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
+    {0, "abort", NULL, "close it as aborted, wherever it is"},
+    {0, "why", "TEXT", "with --abort: the reason, kept with the record"},
+    {0, NULL, NULL, NULL},
+};
+
+const struct verb verb_session_close = {
+    .name = "session close",
+    .synopsis = "[OPTIONS] [ID]",
+    .summary = "close a session as completed, or abort it; what it has in flight ends with it",
+    .examples = "supervise session close review-42  # refused, with what is missing, until all is done\n"
+                "supervise session close review-42 --abort --why 'wrong branch'  # from anywhere\n",
+    .options = close_options,
+    .words_max = 1,
+    .run = run_close,
+};

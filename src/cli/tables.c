@@ -1,0 +1,84 @@
+/* Lists of executions and sessions, as tables and as JSON arrays. */
+#include <supervise/cli/pages.h>
+
+#include <string.h>
+
+#include <supervise/base/buf.h>
+#include <supervise/cli/words.h>
+
+static void execution_row(struct cli *cli, struct table *table, const struct execution *execution)
+{
+    const char *style;
+    const char *label = outcome_label(execution, execution_standing(cli, execution), &style);
+    bool finished = execution->finished_at != NO_INT;
+    AUTOFREE char *number = mem_printf("%lld", (long long)execution->id);
+    AUTOFREE char *since =
+        words_age(execution->started_at != NO_INT ? execution->started_at : execution->queued_at);
+    AUTOFREE char *took = words_took(execution);
+    AUTOFREE char *command = words_command(execution->command);
+
+    table_cell(table, number, NULL);
+    table_cell(table, label, style);
+    table_cell(table, execution->name, NULL);
+    table_cell(table, execution->session, NULL);
+    table_cell(table, since, NULL);
+    table_cell(table, took, NULL);
+    table_cell(table, finished ? NULL : execution->status_text, NULL);
+    table_cell(table, command, NULL);
+}
+
+void executions_table(struct cli *cli, const struct execution_list *list)
+{
+    static const char *const titles[] = {"#",    "STATE",  "NAME",    "SESSION", "STARTED",
+                                         "TOOK", "STATUS", "COMMAND", NULL};
+    struct table *table = table_new(titles, 7);
+
+    for (size_t i = 0; i < list->count; i++)
+        execution_row(cli, table, list->items[i]);
+    table_print(table, cli);
+}
+
+static void session_row(struct table *table, const struct session *session)
+{
+    AUTOFREE char *phase = words_phase(session->phase, session->phase_number, session->phase_count);
+    AUTOFREE char *round = mem_printf("%lld", (long long)session->round);
+    AUTOFREE char *updated = words_age(session->updated_at);
+
+    table_cell(table, session->id, NULL);
+    table_cell(table, session->workflow, NULL);
+    table_cell(table, session->status, NULL);
+    table_cell(table, session->completeness, NULL);
+    table_cell(table, phase, NULL);
+    table_cell(table, round, NULL);
+    table_cell(table, updated, NULL);
+    table_cell(table, strcmp(session->next, "none") == 0 ? NULL : session->next, NULL);
+}
+
+void sessions_table(struct cli *cli, const struct session_list *list)
+{
+    static const char *const titles[] = {"SESSION", "WORKFLOW", "STATUS", "COMPLETENESS", "PHASE", "ROUND",
+                                         "UPDATED", "NEXT",     NULL};
+    struct table *table = table_new(titles, 0);
+
+    for (size_t i = 0; i < list->count; i++)
+        session_row(table, list->items[i]);
+    table_print(table, cli);
+}
+
+json_t *executions_json(struct cli *cli, const struct execution_list *list)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(array, execution_json(cli, list->items[i]));
+    return array;
+}
+
+json_t *sessions_json(struct cli *cli, const struct session_list *list)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(array, session_json(cli, list->items[i]));
+    return array;
+}

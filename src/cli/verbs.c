@@ -1,0 +1,66 @@
+/* The table of verbs, and how one is found in it: see the header. */
+#include <supervise/cli/verbs.h>
+
+#include <string.h>
+
+#include <supervise/base/text.h>
+
+const struct verb *const verbs[] = {
+    &verb_run,
+    &verb_status,
+    &verb_list,
+    &verb_log,
+    &verb_events,
+    &verb_wait,
+    &verb_cancel,
+    &verb_heartbeat,
+    &verb_session_begin,
+    &verb_session_show,
+    &verb_session_list,
+    &verb_session_close,
+    &verb_config_show,
+    &verb_config_check,
+    &verb_config_path,
+    &verb_db_check,
+    &verb_db_path,
+    &verb_help,
+    NULL,
+};
+
+static const char *const groups[] = {"session", "config", "db", NULL};
+
+const struct verb *verb_find(const char *name)
+{
+    for (size_t i = 0; verbs[i]; i++)
+        if (strcmp(verbs[i]->name, name) == 0)
+            return verbs[i];
+    return NULL;
+}
+
+bool verb_is_group(const char *name)
+{
+    for (size_t i = 0; groups[i]; i++)
+        if (strcmp(groups[i], name) == 0)
+            return true;
+    return false;
+}
+
+bool verb_in_group(const struct verb *verb, const char *group)
+{
+    size_t length = strlen(group);
+
+    return strncmp(verb->name, group, length) == 0 && verb->name[length] == ' ';
+}
+
+const char *verb_nearest(const char *name)
+{
+    const char *names[sizeof verbs / sizeof *verbs + sizeof groups / sizeof *groups];
+    size_t count = 0;
+
+    for (size_t i = 0; verbs[i]; i++)
+        names[count++] = verbs[i]->name;
+    for (size_t i = 0; groups[i]; i++)
+        names[count++] = groups[i];
+    names[count] = NULL;
+    return text_nearest(name, names);
+}

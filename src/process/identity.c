@@ -1,0 +1,95 @@
+/* Identity of machine and process, from /proc and pidfds: see the header. */
+#include <supervise/process/identity.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <supervise/base/buf.h>
+
+/* The beginning of a small file, without the newline. */
+static ssize_t read_small(const char *path, char *text, size_t size)
+{
+    AUTOCLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length;
+
+    text[0] = '\0';
+    if (fd < 0 || (length = read(fd, text, size - 1)) < 0)
+        return -1;
+    text[length] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return length;
+}
+
+void identity_machine(struct machine *machine)
+{
+    struct utsname names;
+    struct stat status;
+
+    *machine = (struct machine){0};
+    read_small("/proc/sys/kernel/random/boot_id", machine->boot_id, sizeof machine->boot_id);
+    read_small("/etc/machine-id", machine->machine_id, sizeof machine->machine_id);
+    if (uname(&names) == 0)
+        snprintf(machine->host, sizeof machine->host, "%s", names.nodename);
+    if (stat("/proc/self/ns/pid", &status) == 0)
+        machine->pid_ns = (int64_t)status.st_ino;
+}
+
+int identity_process(pid_t pid, struct process *process)
+{
+    char path[32], text[1024];
+    char *open_paren, *close_paren;
+    int parent, group;
+    long long start;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    if (read_small(path, text, sizeof text) <= 0)
+        return -1;
+    open_paren = strchr(text, '(');
+    close_paren = strrchr(text, ')'); /* a command name may hold any character, this one included */
+    if (!open_paren || !close_paren ||
+        sscanf(close_paren + 1,
+               " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lld",
+               &process->state, &parent, &group, &start) != 4)
+        return -1;
+    process->pid = pid;
+    process->parent = parent;
+    process->group = group;
+    process->start = start;
+    snprintf(process->name, sizeof process->name, "%.*s", (int)(close_paren - open_paren - 1),
+             open_paren + 1);
+    return 0;
+}
+
+int identity_open(pid_t pid, int64_t start)
+{
+    struct process process;
+    int fd;
+
+    /* First hold it, then look at it: what is held can't be replaced by another process of that number. */
+    if (pid <= 1 || (fd = pidfd_open(pid, 0)) < 0) {
+        errno = ESRCH;
+        return -1;
+    }
+    if (identity_process(pid, &process) || process.start != start || process.state == 'Z' ||
+        process.state == 'X') {
+        close(fd);
+        errno = ESRCH;
+        return -1;
+    }
+    return fd;
+}
+
+int identity_signal(pid_t pid, int64_t start, int number)
+{
+    AUTOCLOSE int fd = identity_open(pid, start);
+
+    return fd < 0 ? -1 : pidfd_send_signal(fd, number, NULL, 0);
+}

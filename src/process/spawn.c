@@ -1,0 +1,230 @@
+/* fork, the few steps before exec, and the report of which one failed: see the header. */
+#include <supervise/process/spawn.h>
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <supervise/base/buf.h>
+
+/* sd_listen_fds(3): sockets passed to us are for the command, which must find its own pid there. */
+static char *listen_pid_of(char **environment)
+{
+    for (char **variable = environment; *variable; variable++)
+        if (strncmp(*variable, "LISTEN_PID=", 11) == 0)
+            return *variable + 11;
+    return NULL;
+}
+
+/* The decimal digits of a pid, without stdio. */
+static void write_pid(char *text, pid_t pid)
+{
+    char digits[12];
+    int count = 0;
+
+    do
+        digits[count++] = (char)('0' + pid % 10);
+    while (pid /= 10);
+    while (count)
+        *text++ = digits[--count];
+    *text = '\0';
+}
+
+static void fail(int report_fd, enum spawn_step step)
+{
+    struct spawn_report report = {step, errno};
+
+    if (write(report_fd, &report, sizeof report) < 0)
+        _exit(125);
+    _exit(127);
+}
+
+static void restore_signals(const struct inherited *inherited)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+
+    /* The only two that we change; handlers of libev go by themselves at exec, an ignored SIGCHLD must come
+     * back. */
+    action.sa_handler = sigismember(&inherited->ignored, SIGCHLD) ? SIG_IGN : SIG_DFL;
+    sigaction(SIGCHLD, &action, NULL);
+    action.sa_handler = sigismember(&inherited->ignored, SIGPIPE) ? SIG_IGN : SIG_DFL;
+    sigaction(SIGPIPE, &action, NULL);
+    sigprocmask(SIG_SETMASK, &inherited->mask, NULL);
+}
+
+static _Noreturn void become(const struct spawn_plan *plan, char *listen_pid, int report_fd, pid_t parent)
+{
+    if (plan->own_group)
+        setpgid(0, 0);
+    if (plan->die_with_parent) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+            _exit(125);
+    }
+    for (int fd = 0; fd < 3; fd++)
+        if (plan->descriptors[fd] >= 0 && dup2(plan->descriptors[fd], fd) < 0)
+            fail(report_fd, SPAWN_DESCRIPTORS);
+    if (plan->cwd && chdir(plan->cwd))
+        fail(report_fd, SPAWN_DIRECTORY);
+    if (listen_pid)
+        write_pid(listen_pid, getpid());
+    environ = plan->environment;
+    restore_signals(plan->inherited);
+    execvp(plan->argv[0], plan->argv);
+    fail(report_fd, SPAWN_EXEC);
+    _exit(127);
+}
+
+/* The variable with room for any pid, where it names us; NULL otherwise. The caller frees. */
+static char *make_room_for_pid(char **environment, char ***place)
+{
+    char *value = listen_pid_of(environment);
+    char own[16];
+
+    snprintf(own, sizeof own, "%d", (int)getpid());
+    if (!value || strcmp(value, own) != 0)
+        return NULL;
+    for (*place = environment; **place != value - 11; (*place)++)
+        ;
+    return memcpy(mem_alloc(32), "LISTEN_PID=", 11);
+}
+
+int spawn_start(const struct spawn_plan *plan, struct child *child, struct error *err)
+{
+    int ends[2];
+    char **place = NULL;
+    char *before = NULL;
+    AUTOFREE char *listen_pid = make_room_for_pid(plan->environment, &place);
+    pid_t parent = getpid();
+
+    *child = (struct child){-1, -1};
+    if (pipe2(ends, O_CLOEXEC)) {
+        int number = errno;
+
+        error_errno(err, "cannot start %s: pipe", plan->argv[0]);
+        errno = number;
+        return -1;
+    }
+    if (listen_pid) {
+        before = *place;
+        *place = listen_pid;
+    }
+    child->pid = fork();
+    if (child->pid == 0)
+        become(plan, listen_pid ? listen_pid + 11 : NULL, ends[1], parent);
+    if (listen_pid)
+        *place = before;
+    if (child->pid < 0) {
+        int number = errno;
+
+        error_errno(err, "cannot start %s: fork", plan->argv[0]);
+        close(ends[0]);
+        close(ends[1]);
+        errno = number;
+        return -1;
+    }
+    /* Here too, so that the group exists whichever of the two comes first; after the exec it fails and
+     * needn't succeed. */
+    if (plan->own_group)
+        setpgid(child->pid, child->pid);
+    close(ends[1]);
+    child->handshake = ends[0];
+    return 0;
+}
+
+void spawn_report_read(struct child *child, struct spawn_report *report)
+{
+    ssize_t length;
+
+    *report = (struct spawn_report){SPAWN_RUNS, 0};
+    do
+        length = read(child->handshake, report, sizeof *report);
+    while (length < 0 && errno == EINTR);
+    if (length != (ssize_t)sizeof *report)
+        *report = (struct spawn_report){SPAWN_RUNS, 0};
+    fd_close(&child->handshake);
+}
+
+/* Where execvp() would look: the first file of that name, whether it can be run or not. */
+static bool find_file(const char *name, char path[PATH_MAX])
+{
+    const char *search = getenv("PATH");
+
+    if (strchr(name, '/')) {
+        snprintf(path, PATH_MAX, "%s", name);
+        return access(path, F_OK) == 0;
+    }
+    for (const char *part = search ? search : "/bin:/usr/bin"; part && *name;
+         part = strchr(part, ':') ? strchr(part, ':') + 1 : NULL) {
+        size_t length = strcspn(part, ":");
+
+        snprintf(path, PATH_MAX, "%.*s%s%s", (int)length, part, length ? "/" : "./", name);
+        if (access(path, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The interpreter that the first line of a script names. */
+static bool find_interpreter(const char *path, char *interpreter, size_t size)
+{
+    AUTOCLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    char line[256] = "";
+    size_t from;
+
+    if (fd < 0 || read(fd, line, sizeof line - 1) < 3 || strncmp(line, "#!", 2) != 0)
+        return false;
+    from = 2 + strspn(line + 2, " \t");
+    snprintf(interpreter, size, "%.*s", (int)strcspn(line + from, " \t\r\n"), line + from);
+    return access(interpreter, X_OK) != 0;
+}
+
+/* By its report a missing file: of the command itself, or of what it names as its interpreter? */
+static void explain_missing(const char *name, char *text, size_t size)
+{
+    char path[PATH_MAX], interpreter[256];
+
+    if (!*name)
+        snprintf(text, size, "cannot run a command with an empty name; name one after --");
+    else if (find_file(name, path) && find_interpreter(path, interpreter, sizeof interpreter))
+        snprintf(text, size,
+                 "cannot run %s: its interpreter %s is missing; mend its first line or install that", path,
+                 interpreter);
+    else if (strchr(name, '/'))
+        snprintf(text, size, "cannot run %s: there is no such file; check the path", name);
+    else
+        snprintf(text, size,
+                 "cannot run %s: no command of that name in PATH; check the name or give its path", name);
+}
+
+int spawn_report_explain(const struct spawn_report *report, const struct spawn_plan *plan, char *text,
+                         size_t size)
+{
+    const char *name = plan->argv[0];
+    struct stat status;
+
+    if (report->step == SPAWN_DIRECTORY) {
+        snprintf(text, size, "cannot enter the directory %s: %s", plan->cwd, strerror(report->number));
+        return 125;
+    }
+    if (report->step == SPAWN_DESCRIPTORS) {
+        snprintf(text, size, "cannot start %s: %s", name, strerror(report->number));
+        return 125;
+    }
+    if (report->number == ENOENT || report->number == ENOTDIR) {
+        explain_missing(name, text, size);
+        return 127;
+    }
+    if (strchr(name, '/') && stat(name, &status) == 0 && S_ISDIR(status.st_mode))
+        snprintf(text, size, "cannot run %s: it is a directory; name a program in it", name);
+    else if (report->number == EACCES)
+        snprintf(text, size, "cannot run %s: permission denied; is it executable?", name);
+    else
+        snprintf(text, size, "cannot run %s: %s", name, strerror(report->number));
+    return 126;
+}

@@ -1,0 +1,365 @@
+/*
+ * Every change of an execution: its beginning, what is heard of it, the intent to stop it, and its one end.
+ * Each is one transaction with its event.
+ */
+#include "rows.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <supervise/base/buf.h>
+#include <supervise/base/time.h>
+
+/* ---- The beginning ---- */
+
+static int read_parent(struct ledger *ledger, const struct execution_start *start,
+                       struct execution_begun *begun, struct error *err)
+{
+    AUTOSTMT sqlite3_stmt *statement = NULL;
+    int step;
+
+    begun->parent = PARENT_NONE;
+    if (!start->parent_uid)
+        return 0;
+    statement = sql_bind(
+        ledger, err, "SELECT finished_at IS NOT NULL AND pid IS NULL, session FROM executions WHERE uid = ?",
+        "t", start->parent_uid);
+    if (!statement || (step = sql_step(ledger, statement, err)) < 0)
+        return -1;
+    if (step == 0) {
+        begun->parent = PARENT_UNKNOWN;
+        return 0;
+    }
+    begun->parent = sqlite3_column_int(statement, 0) ? PARENT_ENDED : PARENT_IN_FLIGHT;
+    if (begun->parent == PARENT_IN_FLIGHT && !start->session && !start->workflow)
+        begun->session = mem_strdup((const char *)sqlite3_column_text(statement, 1));
+    return 0;
+}
+
+/* The session that was asked for: made where it is missing, refused where it can't be driven. */
+static int take_session(struct ledger *ledger, const struct execution_start *start,
+                        struct execution_begun *begun, struct error *err)
+{
+    AUTOSTMT sqlite3_stmt *statement = NULL;
+    int step;
+
+    begun->drives = true;
+    if (!start->session) {
+        if (session_make_id(ledger, start->workflow, &begun->session, err))
+            return -1;
+    } else {
+        begun->session = mem_strdup(start->session);
+    }
+    statement =
+        sql_bind(ledger, err, "SELECT status, workflow FROM sessions WHERE id = ?", "t", begun->session);
+    if (!statement || (step = sql_step(ledger, statement, err)) < 0)
+        return -1;
+    if (step == 0)
+        return session_insert(ledger, begun->session, start->workflow, start->workflow_definition, start->uid,
+                              start->started_at, err);
+    if (strcmp((const char *)sqlite3_column_text(statement, 0), "active") != 0)
+        return error_set(err, ERR_INVARIANT,
+                         "session %s is closed; `supervise session begin --session %s` opens it again",
+                         begun->session, begun->session);
+    return session_same_workflow(begun->session, (const char *)sqlite3_column_text(statement, 1),
+                                 start->workflow, err);
+}
+
+static const char INSERT[] = "INSERT INTO executions (uid, parent_uid, name, session, drives, command, argv, "
+                             "cwd, host, attempt, started_at,"
+                             " heartbeat_at, activity_at, supervisor_pid, supervisor_start, pid_ns, boot_id, "
+                             "machine_id, socket, detached,"
+                             " require_session, log, agent)"
+                             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?11, ?12, ?13, "
+                             "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+
+static int insert_row(struct ledger *ledger, const struct execution_start *start,
+                      struct execution_begun *begun, struct error *err)
+{
+    const char *parent = begun->parent == PARENT_IN_FLIGHT ? start->parent_uid : NULL;
+    struct blob argv = {start->argv, start->argv_size};
+
+    if (sql_run(ledger, err, INSERT,
+                "tttt"
+                "itbtt"
+                "iiiii"
+                "ttt"
+                "iitt",
+                start->uid, parent, start->name, begun->session, (int64_t)begun->drives, start->command, argv,
+                start->cwd, start->host, start->attempt, start->started_at, start->supervisor_pid,
+                start->supervisor_start, start->pid_ns, start->boot_id, start->machine_id, start->socket,
+                (int64_t)start->detached, (int64_t)start->require_session, start->log, start->agent))
+        return -1;
+    begun->id = sqlite3_last_insert_rowid(ledger->db);
+    return event_insert(ledger, start->started_at, "execution_started", begun->session, start->uid, NULL,
+                        err);
+}
+
+int execution_begin(struct ledger *ledger, const struct execution_start *start, struct execution_begun *begun,
+                    struct error *err)
+{
+    int result;
+
+    *begun = (struct execution_begun){0};
+    if (sql_begin(ledger, err))
+        return -1;
+    result = read_parent(ledger, start, begun, err);
+    if (!result && (start->session || start->workflow))
+        result = take_session(ledger, start, begun, err);
+    if (!result)
+        result = insert_row(ledger, start, begun, err);
+    result = sql_end(ledger, result, err);
+    if (result) {
+        free(begun->session);
+        begun->session = NULL;
+    }
+    return result;
+}
+
+int execution_spawned(struct ledger *ledger, const char *uid, int64_t pid, int64_t pid_start,
+                      struct error *err)
+{
+    return sql_run(ledger, err, "UPDATE executions SET pid = ?2, pid_start = ?3 WHERE uid = ?1", "tii", uid,
+                   pid, pid_start);
+}
+
+/* ---- On the way ---- */
+
+int execution_read_orders(struct ledger *ledger, const char *uid, struct execution_orders *orders,
+                          struct error *err)
+{
+    AUTOSTMT sqlite3_stmt *statement = sql_bind(
+        ledger, err,
+        "SELECT finished_at IS NOT NULL, cancel_requested_at IS NOT NULL, activity_at FROM executions"
+        " WHERE uid = ?",
+        "t", uid);
+    int step;
+
+    *orders = (struct execution_orders){.activity_at = NO_INT};
+    if (!statement || (step = sql_step(ledger, statement, err)) < 0)
+        return -1;
+    if (step > 0) {
+        orders->ended = sqlite3_column_int(statement, 0);
+        orders->stop_requested = sqlite3_column_int(statement, 1);
+        orders->activity_at =
+            sqlite3_column_type(statement, 2) == SQLITE_NULL ? NO_INT : sqlite3_column_int64(statement, 2);
+    }
+    return 0;
+}
+
+int execution_heartbeat(struct ledger *ledger, const char *uid, int64_t activity_at, struct error *err)
+{
+    return sql_run(ledger, err,
+                   "UPDATE executions SET heartbeat_at = ?2, activity_at = max(coalesce(activity_at, ?3),"
+                   " coalesce(?3, activity_at)) WHERE uid = ?1 AND finished_at IS NULL",
+                   "tii", uid, wall_now_ms(), activity_at);
+}
+
+int execution_activity(struct ledger *ledger, const char *uid, const char *status_text, struct error *err)
+{
+    int64_t now = wall_now_ms(), open;
+    int result;
+
+    if (sql_begin(ledger, err))
+        return -1;
+    result =
+        sql_integer(ledger, err, &open, "SELECT finished_at IS NULL FROM executions WHERE uid = ?", "t", uid);
+    if (!result && open == NO_INT)
+        result = error_set(err, ERR_NOT_FOUND, "no execution \"%s\" in the ledger %s", uid, ledger->path);
+    if (!result && !open)
+        result = error_set(err, ERR_INVARIANT, "execution %s has ended: nothing is taken for it", uid);
+    if (!result)
+        result = sql_run(ledger, err,
+                         "UPDATE executions SET activity_at = max(coalesce(activity_at, ?2), ?2),"
+                         " status_text = coalesce(?3, status_text) WHERE uid = ?1",
+                         "tit", uid, now, status_text);
+    if (!result && status_text) {
+        json_t *data = json_pack("{s:s}", "status", status_text);
+        AUTOFREE char *text = data ? json_dumps(data, JSON_COMPACT) : NULL;
+
+        json_decref(data);
+        result = event_insert(ledger, now, "execution_status", NULL, uid, text, err);
+    }
+    return sql_end(ledger, result, err);
+}
+
+/* ---- Intent ---- */
+
+static int cancel_queued(struct ledger *ledger, const char *uid, int64_t at, struct error *err)
+{
+    if (sql_run(
+            ledger, err,
+            "UPDATE executions SET finished_at = ?2, exit_code = -2, stopped_by = 'cancel',"
+            " opening = (SELECT max(r.id) FROM rounds r WHERE r.session = executions.session) WHERE uid = ?1",
+            "ti", uid, at))
+        return -1;
+    return event_insert(ledger, at, "execution_finished", NULL, uid,
+                        "{\"exit_code\":-2,\"outcome\":\"cancelled\",\"reason\":\"cancelled\"}", err);
+}
+
+int execution_intend_stop(struct ledger *ledger, const char *uid, const char *stopped_by, const char *data,
+                          bool *written, struct error *err)
+{
+    bool cancel = strcmp(stopped_by, "cancel") == 0;
+    int64_t now = wall_now_ms(), queued;
+    int result;
+
+    *written = false;
+    if (sql_begin(ledger, err))
+        return -1;
+    result = sql_integer(ledger, err, &queued,
+                         "UPDATE executions SET stopped_by = ?2, cancel_requested_at = ?3,"
+                         " facts = json_patch(facts, json_object('why', ?4 ->> '$.why'))"
+                         " WHERE uid = ?1 AND finished_at IS NULL AND stopped_by IS NULL"
+                         " RETURNING started_at IS NULL",
+                         "ttit", uid, stopped_by, cancel ? now : NO_INT, data);
+    if (!result && queued != NO_INT) {
+        *written = true;
+        result = event_insert(ledger, now, cancel ? "execution_cancel_requested" : "execution_deadline", NULL,
+                              uid, data, err);
+        if (!result && queued)
+            result = cancel_queued(ledger, uid, now, err);
+    }
+    result = sql_end(ledger, result, err);
+    *written = *written && result == 0;
+    return result;
+}
+
+/* ---- The end ---- */
+
+/* What the ledger knows that decides how the end is written. */
+struct standing {
+    bool known, ended, session;
+    int64_t exit_code, cancel_requested_at;
+    char *stopped_by;
+    bool settled_completed;
+};
+
+static int read_standing(struct ledger *ledger, const char *uid, struct standing *standing, struct error *err)
+{
+    AUTOSTMT sqlite3_stmt *statement = sql_bind(
+        ledger, err,
+        "SELECT finished_at IS NOT NULL, exit_code, cancel_requested_at, stopped_by, drives AND 'completed' "
+        "IS"
+        " (SELECT r.settled_as FROM rounds r WHERE r.session = e.session ORDER BY r.id DESC LIMIT 1),"
+        " session IS NOT NULL FROM executions e WHERE uid = ?",
+        "t", uid);
+    int step;
+
+    *standing = (struct standing){0};
+    if (!statement || (step = sql_step(ledger, statement, err)) < 0)
+        return -1;
+    if (step == 0)
+        return 0;
+    standing->known = true;
+    standing->ended = sqlite3_column_int(statement, 0);
+    standing->exit_code = sqlite3_column_int64(statement, 1);
+    standing->cancel_requested_at =
+        sqlite3_column_type(statement, 2) == SQLITE_NULL ? NO_INT : sqlite3_column_int64(statement, 2);
+    standing->stopped_by = mem_strdup((const char *)sqlite3_column_text(statement, 3));
+    standing->settled_completed = sqlite3_column_int(statement, 4);
+    standing->session = sqlite3_column_int(statement, 5);
+    return 0;
+}
+
+/* What stopped it: the intent in the ledger, unless the child was gone before it; else what the supervisor
+ * knows. */
+static const char *stopped_by(const struct standing *standing, const struct execution_end *end)
+{
+    if (standing->cancel_requested_at != NO_INT && end->exited_at != NO_INT &&
+        end->exited_at < standing->cancel_requested_at)
+        return end->stopped_by;
+    return standing->stopped_by ? standing->stopped_by : end->stopped_by;
+}
+
+/* The code to be written: a sentinel where it was stopped before its round was settled as completed. */
+static int64_t written_code(const struct standing *standing, const struct execution_end *end, const char *by)
+{
+    if (!by || standing->settled_completed || end->exit_code < 0)
+        return end->exit_code;
+    return strcmp(by, "cancel") == 0 ? -2 : -5;
+}
+
+static const char FINISH[] =
+    "UPDATE executions SET finished_at = max(?2, coalesce(started_at, ?2)), exit_code = ?3, signal = ?4, "
+    "stopped_by = ?5,"
+    " spawn_errno = ?6, duration_ms = ?7, usage = ?8, facts = json_patch(facts, ?9),"
+    " activity_at = max(coalesce(activity_at, ?10), coalesce(?10, activity_at)), pid = NULL, pid_start = "
+    "NULL,"
+    " socket = NULL, opening = (SELECT max(r.id) FROM rounds r WHERE r.session = executions.session)"
+    " WHERE uid = ?1";
+
+/* Closed with its session: the end stands, what was seen is added. */
+static const char ADD_SEEN[] = "UPDATE executions SET signal = ?2, usage = ?3, facts = json_patch(facts, "
+                               "?4), duration_ms = ?5, pid = NULL,"
+                               " pid_start = NULL, socket = NULL WHERE uid = ?1";
+
+static int finished_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
+                          struct error *err)
+{
+    json_t *data = json_object();
+    AUTOFREE char *text = NULL;
+
+    json_object_set_new(data, "exit_code", json_integer(row->exit_code));
+    if (row->signal != NO_INT)
+        json_object_set_new(data, "signal", json_integer(row->signal));
+    json_object_set_new(data, "outcome", json_string(row->outcome));
+    json_object_set_new(data, "reason", json_string(row->reason));
+    if (row->duration_ms != NO_INT)
+        json_object_set_new(data, "duration_ms", json_integer(row->duration_ms));
+    text = json_dumps(data, JSON_COMPACT);
+    json_decref(data);
+    return event_insert(ledger, at, type, row->session, row->uid, text, err);
+}
+
+static int write_end(struct ledger *ledger, const struct execution_end *end, const struct standing *standing,
+                     struct execution **row, struct error *err)
+{
+    const char *by = stopped_by(standing, end);
+    bool recovered = standing->ended;
+
+    for (size_t i = 0; i < end->event_count; i++)
+        if (event_insert(ledger, end->events[i].at, end->events[i].type, NULL, end->uid, end->events[i].data,
+                         err))
+            return -1;
+    if (sql_run(ledger, err, FINISH,
+                "tii"
+                "iti"
+                "itti",
+                end->uid, end->finished_at, written_code(standing, end, by), end->signal, by,
+                end->spawn_errno, end->duration_ms, end->usage, end->facts, end->activity_at) ||
+        (standing->session &&
+         steps_abort_of(ledger, end->uid, "its execution ended", end->finished_at, err)) ||
+        execution_judge(ledger, end->uid, row, err))
+        return -1;
+    return finished_event(ledger, *row, end->finished_at,
+                          recovered ? "execution_recovered" : "execution_finished", err);
+}
+
+int execution_finish(struct ledger *ledger, const struct execution_end *end, struct execution **row,
+                     struct error *err)
+{
+    struct standing standing;
+    int result;
+
+    *row = NULL;
+    if (sql_begin(ledger, err))
+        return -1;
+    result = read_standing(ledger, end->uid, &standing, err);
+    if (!result && standing.known && (!standing.ended || standing.exit_code == -3)) {
+        result = write_end(ledger, end, &standing, row, err);
+    } else if (!result && standing.known) {
+        result = sql_run(ledger, err, ADD_SEEN, "titti", end->uid, end->signal, end->usage, end->facts,
+                         end->duration_ms);
+        if (!result)
+            result = execution_judge(ledger, end->uid, row, err);
+    }
+    free(standing.stopped_by);
+    result = sql_end(ledger, result, err);
+    if (result) {
+        execution_free(*row);
+        *row = NULL;
+    }
+    return result;
+}

@@ -1,0 +1,306 @@
+/*
+ * Reading executions: the table of fields, which is also the SELECT and the JSON, lists by filter, and what a
+ * REF means.
+ */
+#include "rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <supervise/base/buf.h>
+#include <supervise/base/text.h>
+#include <supervise/domain/id.h>
+#include <supervise/domain/outcome.h>
+
+#define AT(member) offsetof(struct execution, member)
+const struct field execution_fields[] = {
+    {"id", FIELD_INT, AT(id), true},
+    {"uid", FIELD_TEXT, AT(uid), true},
+    {"parent_uid", FIELD_TEXT, AT(parent_uid), true},
+    {"name", FIELD_TEXT, AT(name), true},
+    {"session", FIELD_TEXT, AT(session), true},
+    {"drives", FIELD_BOOL, AT(drives), true},
+    {"workflow", FIELD_TEXT, AT(workflow), true},
+    {"stages", FIELD_TEXT, AT(stages), true},
+    {"command", FIELD_JSON, AT(command), true},
+    {"cwd", FIELD_TEXT, AT(cwd), true},
+    {"host", FIELD_TEXT, AT(host), true},
+    {"state", FIELD_TEXT, AT(state), true},
+    {"outcome", FIELD_TEXT, AT(outcome), true},
+    {"reason", FIELD_TEXT, AT(reason), true},
+    {"exit_code", FIELD_INT, AT(exit_code), true},
+    {"signal", FIELD_INT, AT(signal), true},
+    {"stopped_by", FIELD_TEXT, AT(stopped_by), true},
+    {"spawn_errno", FIELD_INT, AT(spawn_errno), true},
+    {"round", FIELD_INT, AT(round), true},
+    {"attempt", FIELD_INT, AT(attempt), true},
+    {"queued_at", FIELD_TIME, AT(queued_at), true},
+    {"started_at", FIELD_TIME, AT(started_at), true},
+    {"finished_at", FIELD_TIME, AT(finished_at), true},
+    {"heartbeat_at", FIELD_TIME, AT(heartbeat_at), true},
+    {"activity_at", FIELD_TIME, AT(activity_at), true},
+    {"progress_at", FIELD_TIME, AT(progress_at), true},
+    {"duration_ms", FIELD_INT, AT(duration_ms), true},
+    {"pid", FIELD_INT, AT(pid), true},
+    {"supervisor_pid", FIELD_INT, AT(supervisor_pid), true},
+    {"cancel_requested_at", FIELD_TIME, AT(cancel_requested_at), true},
+    {"status_text", FIELD_TEXT, AT(status_text), true},
+    {"log", FIELD_TEXT, AT(log), true},
+    {"agent", FIELD_TEXT, AT(agent), true},
+    {"agent_session", FIELD_TEXT, AT(agent_session), true},
+    {"agent_result", FIELD_JSON, AT(agent_result), true},
+    {"usage", FIELD_JSON, AT(usage), true},
+    {"notes", FIELD_JSON, AT(notes), true},
+    {"argv", FIELD_BLOB, AT(argv), false},
+    {"facts", FIELD_JSON, AT(facts), false},
+    {"boot_id", FIELD_TEXT, AT(boot_id), false},
+    {"machine_id", FIELD_TEXT, AT(machine_id), false},
+    {"pid_ns", FIELD_INT, AT(pid_ns), false},
+    {"pid_start", FIELD_INT, AT(pid_start), false},
+    {"supervisor_start", FIELD_INT, AT(supervisor_start), false},
+    {"socket", FIELD_TEXT, AT(socket), false},
+    {"detached", FIELD_BOOL, AT(detached), false},
+    {"require_session", FIELD_BOOL, AT(require_session), false},
+    {"session_status", FIELD_TEXT, AT(session_status), false},
+    {"settled_as", FIELD_TEXT, AT(settled_as), false},
+    {"phase", FIELD_TEXT, AT(phase), false},
+    {"phase_number", FIELD_INT, AT(phase_number), false},
+    {"phase_count", FIELD_INT, AT(phase_count), false},
+    {"in_current_round", FIELD_BOOL, AT(in_current_round), false},
+};
+const size_t execution_field_count = sizeof execution_fields / sizeof *execution_fields;
+
+void execution_free(struct execution *execution)
+{
+    if (!execution)
+        return;
+    sql_unload(execution_fields, execution_field_count, execution);
+    free(execution);
+}
+
+void execution_list_free(struct execution_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        execution_free(list->items[i]);
+    free(list->items);
+    *list = (struct execution_list){0};
+}
+
+int executions_load(struct ledger *ledger, sqlite3_stmt *statement, struct execution_list *list,
+                    struct error *err)
+{
+    int step;
+
+    *list = (struct execution_list){0};
+    while ((step = sql_step(ledger, statement, err)) > 0) {
+        struct execution *execution = mem_alloc(sizeof *execution);
+
+        sql_load(statement, execution_fields, execution_field_count, execution);
+        list->items = mem_resize(list->items, (list->count + 1) * sizeof *list->items);
+        list->items[list->count++] = execution;
+    }
+    if (step < 0)
+        execution_list_free(list);
+    return step;
+}
+
+/* The rows of the view for which `condition`, with `key` as ?1, holds: newest first, those not ended before,
+ * 20 at most. */
+static int find(struct ledger *ledger, const char *condition, const char *key, bool open_first,
+                struct execution_list *list, struct error *err)
+{
+    AUTOFREE char *tail = mem_printf("WHERE %s ORDER BY %sid DESC LIMIT 20", condition,
+                                     open_first ? "finished_at IS NOT NULL, " : "");
+    AUTOFREE char *sql = sql_select(execution_fields, execution_field_count, "outcomes", tail);
+    AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "t", key);
+
+    return statement ? executions_load(ledger, statement, list, err) : -1;
+}
+
+int executions_list(struct ledger *ledger, const struct execution_filter *filter, struct execution_list *list,
+                    struct error *err)
+{
+    AUTOBUF struct buf tail = {0};
+    AUTOFREE char *sql = NULL;
+    AUTOSTMT sqlite3_stmt *statement = NULL;
+
+    buf_puts(&tail, "WHERE 1");
+    if (filter->in_flight)
+        buf_puts(&tail, " AND finished_at IS NULL");
+    if (filter->outcome)
+        buf_puts(&tail, " AND outcome = ?1");
+    if (filter->state)
+        buf_puts(&tail, " AND state = ?2");
+    if (filter->session)
+        buf_puts(&tail, " AND session = ?3");
+    if (filter->name)
+        buf_puts(&tail, " AND name = ?4");
+    if (filter->since != NO_INT)
+        buf_puts(&tail, " AND coalesce(started_at, queued_at) >= ?5");
+    buf_puts(&tail, " ORDER BY id DESC LIMIT ?6");
+    sql = sql_select(execution_fields, execution_field_count, "outcomes", tail.data);
+    statement = sql_bind(ledger, err, sql, "ttttii", filter->outcome, filter->state, filter->session,
+                         filter->name, filter->since, filter->limit == NO_INT ? (int64_t)-1 : filter->limit);
+    return statement ? executions_load(ledger, statement, list, err) : -1;
+}
+
+int execution_get(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err)
+{
+    struct execution_list list;
+
+    *execution = NULL;
+    if (find(ledger, "uid = ?1", uid, false, &list, err))
+        return -1;
+    if (list.count)
+        *execution = list.items[0];
+    free(list.items);
+    return 0;
+}
+
+static enum settled settled_from_name(const char *name)
+{
+    static const char *const names[] = {
+        [SETTLED_COMPLETED] = "completed", [SETTLED_ABORTED] = "aborted", [SETTLED_STALE] = "stale"};
+
+    for (size_t i = SETTLED_COMPLETED; name && i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0)
+            return (enum settled)i;
+    return SETTLED_OPEN;
+}
+
+static void judge(struct execution *e, bool agent_unfinished)
+{
+    struct verdict verdict = outcome_of(&(struct outcome_facts){
+        .finished = e->finished_at != NO_INT,
+        .exit_code = (int)e->exit_code,
+        .signal = e->signal == NO_INT ? 0 : (int)e->signal,
+        .stopped = e->stopped_by != NULL,
+        .session = e->session != NULL,
+        .drives = e->drives == 1,
+        .require_session = e->require_session == 1,
+        .agent_unfinished = agent_unfinished,
+        .settled = settled_from_name(e->settled_as),
+    });
+
+    e->outcome = mem_strdup(outcome_name(verdict.outcome));
+    e->reason = mem_strdup(verdict.reason);
+}
+
+int execution_judge(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err)
+{
+    AUTOFREE char *sql = sql_select(execution_fields, execution_field_count,
+                                    "(SELECT *, NULL AS outcome, NULL AS reason FROM standings)",
+                                    "WHERE uid = ?1 AND stages IS NULL");
+    AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "t", uid);
+    struct execution_list list;
+    int64_t unfinished;
+
+    if (!statement || executions_load(ledger, statement, &list, err))
+        return -1;
+    if (list.count == 0)
+        return execution_get(ledger, uid, execution, err);
+    *execution = list.items[0];
+    free(list.items);
+    if (sql_integer(ledger, err, &unfinished, "SELECT agent_unfinished FROM executions WHERE uid = ?", "t",
+                    uid))
+        return -1;
+    judge(*execution, unfinished == 1);
+    return 0;
+}
+
+/*
+ * What a REF can be, in the order of the contract. `fits` says whether the text can be one at all; `many`:
+ * rows beyond the newest are other executions that the same words could mean, so that the newest is meant
+ * only where `newest` says so.
+ */
+static bool is_last(const char *ref)
+{
+    return strcmp(ref, "@last") == 0;
+}
+
+static bool is_number(const char *ref)
+{
+    int64_t number;
+
+    return ref_number(ref, &number);
+}
+
+static bool is_session_id(const char *ref)
+{
+    return !session_id_fault(ref);
+}
+
+static bool is_any(const char *ref)
+{
+    return *ref != '\0';
+}
+
+static const struct {
+    bool (*fits)(const char *ref);
+    const char *condition;
+    bool newest;
+} meanings[] = {
+    {is_last, "id = (SELECT max(id) FROM executions) AND ?1 = '@last'", true},
+    {is_number, "id = CAST(ltrim(?1, '#') AS INTEGER)", true},
+    {uid_valid, "uid = ?1", true},
+    {is_session_id, "session = ?1", true},
+    {ref_uid_prefix, "uid >= ?1 AND uid < ?1 || '{'", false},
+    {is_any, "name = ?1", true},
+};
+
+static int ambiguous(const char *ref, const struct execution_list *list, struct error *err)
+{
+    AUTOBUF struct buf text = {0};
+
+    for (size_t i = 0; i < list->count && i < 10; i++) {
+        const struct execution *e = list->items[i];
+
+        buf_printf(&text, "%s#%lld (%s, %s)", i ? ", " : "", (long long)e->id, e->uid,
+                   e->outcome ? e->outcome : e->state);
+    }
+    return error_set(err, ERR_AMBIGUOUS, "\"%s\" could mean several executions: %s%s; name one by its number",
+                     ref, text.data, list->count > 10 ? ", and more" : "");
+}
+
+/* The first of what the words could mean; several that have not ended, or that none is the newest of, are
+ * ambiguous. */
+static int choose(const char *ref, bool newest, bool prefer_open, struct execution_list *list,
+                  struct execution **execution, struct error *err)
+{
+    size_t open = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        open += list->items[i]->finished_at == NO_INT;
+    if ((prefer_open && open > 1) || (!newest && !(prefer_open && open == 1) && list->count > 1))
+        return ambiguous(ref, list, err);
+    *execution = list->items[0];
+    list->items[0] = NULL;
+    return 0;
+}
+
+int execution_resolve(struct ledger *ledger, const char *ref, bool prefer_open, struct execution **execution,
+                      struct error *err)
+{
+    AUTOFREE char *shown = text_visible_dup(ref);
+
+    *execution = NULL;
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
+        struct execution_list list;
+        int result;
+
+        if (!meanings[i].fits(ref))
+            continue;
+        if (find(ledger, meanings[i].condition, ref, prefer_open, &list, err))
+            return -1;
+        result = list.count ? choose(shown, meanings[i].newest, prefer_open, &list, execution, err) : 0;
+        execution_list_free(&list);
+        if (result || *execution)
+            return result;
+        if (is_last(ref))
+            return error_set(err, ERR_NOT_FOUND,
+                             "there is no execution yet; `supervise -- COMMAND` makes one");
+        if (is_number(ref))
+            break;
+    }
+    return error_set(err, ERR_NOT_FOUND, "no execution \"%s\"; `supervise list` shows them", shown);
+}

@@ -1,0 +1,266 @@
+/*
+ * Opening the ledger: whose file it is, how it waits for locks, and an empty one where there is nothing to
+ * read. The file is made by us, 0600, before SQLite sees it: SQLite gives its -wal and -shm the same mode.
+ */
+#include "sql.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <supervise/base/buf.h>
+#include <supervise/base/path.h>
+#include <supervise/base/time.h>
+#include <supervise/store/spool.h>
+
+/* Waits with growing, jittered pauses (1 to 2, 2 to 4 ... 25 to 50 ms), so that a crowd of writers spreads
+ * out. */
+static int on_busy(void *context, int count)
+{
+    struct ledger *ledger = context;
+    int64_t now = awake_now_ms();
+    uint16_t dice = 0;
+    int64_t pause_us;
+
+    if (count == 0)
+        ledger->busy_since = now;
+    if (now - ledger->busy_since >= ledger->busy_timeout_ms)
+        return 0;
+    if (getrandom(&dice, sizeof dice, GRND_NONBLOCK) < 0)
+        dice = (uint16_t)getpid();
+    pause_us = count < 5 ? 1000L << count : 25000;
+    pause_us += pause_us * dice / UINT16_MAX;
+    nanosleep(&(struct timespec){.tv_nsec = pause_us * 1000}, NULL);
+    return 1;
+}
+
+void ledger_set_busy_timeout(struct ledger *ledger, int64_t ms)
+{
+    ledger->busy_timeout_ms = ms;
+}
+
+static int create_file(const char *path, struct error *err)
+{
+    AUTOFREE char *directory = path_parent(path);
+    int fd;
+
+    if (path_make_private(directory, err))
+        return -1;
+    fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && errno != EEXIST)
+        return error_errno(err, "cannot create the ledger %s", path);
+    if (fd >= 0)
+        close(fd);
+    return 0;
+}
+
+static int set_up(struct ledger *ledger, bool sync_full, struct error *err)
+{
+    sqlite3_extended_result_codes(ledger->db, 1);
+    sqlite3_busy_handler(ledger->db, on_busy, ledger);
+    /* The last one out would checkpoint, with two fsyncs that every short command would pay for. */
+    sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+    if (sqlite3_exec(ledger->db, sync_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
+                     NULL, NULL, NULL) != SQLITE_OK)
+        return sql_fail(ledger, err);
+    return 0;
+}
+
+/* Whose file is it, and of which age? An empty file is nobody's yet: version 0. */
+static int identify(struct ledger *ledger, int64_t *version, struct error *err)
+{
+    int64_t application, objects = 0;
+
+    if (sql_integer(ledger, err, &application, "PRAGMA application_id", "") ||
+        sql_integer(ledger, err, version, "PRAGMA user_version", ""))
+        return -1;
+    if (application == 0 && *version == 0 &&
+        sql_integer(ledger, err, &objects, "SELECT count(*) FROM sqlite_schema", ""))
+        return -1;
+    if (application != LEDGER_APPLICATION_ID && (application != 0 || *version != 0 || objects > 0))
+        return error_set(
+            err, ERR_INVALID,
+            "cannot use %s as the ledger: it is another program's database; name another file with --db",
+            ledger->path);
+    if (*version > ledger_schema_version())
+        return error_set(
+            err, ERR_INVALID,
+            "cannot use the ledger %s: its schema is version %lld, this program knows %lld; use the newer "
+            "supervise that wrote it",
+            ledger->path, (long long)*version, (long long)ledger_schema_version());
+    return 0;
+}
+
+static int remember_file(struct ledger *ledger, struct error *err)
+{
+    struct stat status;
+
+    if (stat(ledger->path, &status))
+        return error_errno(err, "cannot use the ledger %s", ledger->path);
+    ledger->device = status.st_dev;
+    ledger->inode = status.st_ino;
+    return 0;
+}
+
+static int open_db(struct ledger *ledger, const char *name, int flags, bool sync_full, struct error *err)
+{
+    int code;
+
+    sqlite3_close(ledger->db);
+    ledger->db = NULL;
+    code = sqlite3_open_v2(name, &ledger->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
+    if (!ledger->db)
+        return error_set(err, ERR_OTHER, "cannot open the ledger %s: out of memory", ledger->path);
+    if (code != SQLITE_OK)
+        return error_set(err, ERR_OTHER, "cannot open the ledger %s: %s", ledger->path,
+                         sqlite3_system_errno(ledger->db) ? strerror(sqlite3_system_errno(ledger->db))
+                                                          : sqlite3_errmsg(ledger->db));
+    return set_up(ledger, sync_full, err);
+}
+
+static int open_for_writing(struct ledger *ledger, bool sync_full, struct error *err)
+{
+    int64_t version;
+
+    if (access(ledger->path, F_OK) && create_file(ledger->path, err))
+        return -1;
+    if (open_db(ledger, ledger->path, SQLITE_OPEN_READWRITE, sync_full, err) ||
+        identify(ledger, &version, err))
+        return -1;
+    if (sqlite3_db_readonly(ledger->db, "main") == 1)
+        return error_set(err, ERR_OTHER, "cannot write to the ledger %s: it is read-only", ledger->path);
+    if (version == 0 && sql_run(ledger, err, "PRAGMA journal_mode = WAL", ""))
+        return -1;
+    if ((version < ledger_schema_version() && ledger_migrate(ledger, err)) || remember_file(ledger, err))
+        return -1;
+    spool_take_in(ledger);
+    return 0;
+}
+
+static int open_empty(struct ledger *ledger, struct error *err)
+{
+    if (open_db(ledger, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, false, err))
+        return -1;
+    return ledger_migrate(ledger, err);
+}
+
+/* A file on a read-only medium that nobody writes to can still be read; SQLite must be told that nobody does.
+ */
+static int open_immutable(struct ledger *ledger, int64_t *version, struct error *err)
+{
+    AUTOFREE char *wal = mem_printf("%s-wal", ledger->path);
+    struct buf name = {0};
+    struct stat status;
+    int result;
+
+    if (stat(wal, &status) == 0 && status.st_size > 0)
+        return -1;
+    buf_puts(&name, "file:");
+    for (const char *c = ledger->path; *c; c++)
+        buf_printf(&name, strchr("%?#", *c) ? "%%%02X" : "%c", *c);
+    buf_puts(&name, "?immutable=1");
+    result = open_db(ledger, name.data, SQLITE_OPEN_READONLY, false, err) || identify(ledger, version, err)
+                 ? -1
+                 : 0;
+    buf_free(&name);
+    return result;
+}
+
+/* Ends that wait in the spool are shown as if they stood there, in a copy that no other sees. */
+static int copy_with_spool(struct ledger *ledger, bool sync_full, struct error *err)
+{
+    sqlite3 *original = ledger->db;
+    sqlite3_backup *backup;
+    int result = -1;
+
+    ledger->db = NULL;
+    if (open_db(ledger, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, sync_full, err) == 0) {
+        backup = sqlite3_backup_init(ledger->db, "main", original, "main");
+        if (backup && sqlite3_backup_step(backup, -1) == SQLITE_DONE)
+            result = 0;
+        if (sqlite3_backup_finish(backup) != SQLITE_OK || result)
+            result = sql_fail(ledger, err);
+    }
+    sqlite3_close(original);
+    if (result == 0)
+        spool_show(ledger);
+    return result;
+}
+
+static int open_for_reading(struct ledger *ledger, bool sync_full, struct error *err)
+{
+    struct stat status;
+    int64_t version;
+
+    if (stat(ledger->path, &status) && (errno == ENOENT || errno == ENOTDIR))
+        return open_empty(ledger, err);
+    if (open_db(ledger, ledger->path, SQLITE_OPEN_READONLY, sync_full, err))
+        return -1;
+    if (identify(ledger, &version, err)) {
+        if ((sqlite3_errcode(ledger->db) & 0xff) != SQLITE_CANTOPEN || open_immutable(ledger, &version, err))
+            return -1;
+    }
+    if (version == 0)
+        return open_empty(ledger, err);
+    if (version < ledger_schema_version())
+        return open_for_writing(ledger, sync_full, err);
+    /* A copy is in nobody's place: who waits for a change opens anew. */
+    return spool_waits(ledger->path) ? copy_with_spool(ledger, sync_full, err) : remember_file(ledger, err);
+}
+
+/* One thread, and nobody asks for memory statistics: locks and counters that every allocation would pay for.
+ */
+static void configure_once(void)
+{
+    sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+struct ledger *ledger_open(const struct ledger_options *options, enum ledger_mode mode, struct error *err)
+{
+    struct ledger *ledger = mem_alloc(sizeof *ledger);
+
+    configure_once();
+    ledger->path = mem_strdup(options->path);
+    ledger->busy_timeout_ms = options->busy_timeout_ms;
+    if ((mode == LEDGER_WRITE ? open_for_writing : open_for_reading)(ledger, options->sync_full, err) == 0)
+        return ledger;
+    ledger_close(ledger);
+    return NULL;
+}
+
+void ledger_close(struct ledger *ledger)
+{
+    if (!ledger)
+        return;
+    sqlite3_close(ledger->db);
+    free(ledger->path);
+    free(ledger);
+}
+
+const char *ledger_path(const struct ledger *ledger)
+{
+    return ledger->path;
+}
+
+bool ledger_in_place(const struct ledger *ledger)
+{
+    struct stat status;
+
+    return stat(ledger->path, &status) == 0 && status.st_dev == ledger->device &&
+           status.st_ino == ledger->inode;
+}
+
+int64_t ledger_version(struct ledger *ledger)
+{
+    struct error ignored;
+    int64_t version;
+
+    return sql_integer(ledger, &ignored, &version, "PRAGMA data_version", "") ? NO_INT : version;
+}

@@ -1,0 +1,81 @@
+/*
+ * Migrations: numbered .sql files, embedded at build, each applied in one transaction that also sets
+ * user_version. An older file is copied beside itself first (FILE.v1 for version 1), so that nothing is lost
+ * by a migration that was wrong.
+ */
+#include "sql.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <supervise/base/buf.h>
+#include <supervise/base/say.h>
+
+static const char *const migrations[] = {
+#include "schema.inc"
+};
+enum { NEWEST = sizeof migrations / sizeof *migrations };
+
+int64_t ledger_schema_version(void)
+{
+    return NEWEST;
+}
+
+static int copy_aside(struct ledger *ledger, int64_t version, struct error *err)
+{
+    AUTOFREE char *copy = mem_printf("%s.v%lld", ledger->path, (long long)version);
+    int fd = open(copy, O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0 && errno == EEXIST) /* of an earlier try, which got no further than the copy */
+        return 0;
+    if (fd < 0)
+        return error_errno(err, "cannot copy the ledger to %s before its migration", copy);
+    close(fd);
+    if (sql_run(ledger, err, "VACUUM INTO ?", "t", copy)) {
+        unlink(copy);
+        return -1;
+    }
+    say("the ledger %s is brought from schema %lld to %d; the old one is kept as %s", ledger->path,
+        (long long)version, NEWEST, copy);
+    return 0;
+}
+
+static int apply(struct ledger *ledger, int64_t version, struct error *err)
+{
+    char pragma[96];
+
+    snprintf(pragma, sizeof pragma, "PRAGMA application_id = %d; PRAGMA user_version = %lld",
+             LEDGER_APPLICATION_ID, (long long)version + 1);
+    if (sqlite3_exec(ledger->db, migrations[version], NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(ledger->db, pragma, NULL, NULL, NULL) != SQLITE_OK)
+        return sql_fail(ledger, err);
+    return 0;
+}
+
+/* One migration, unless somebody else has made it meanwhile. */
+static int migrate_from(struct ledger *ledger, int64_t version, struct error *err)
+{
+    int64_t now;
+
+    if (sql_begin(ledger, err))
+        return -1;
+    if (sql_integer(ledger, err, &now, "PRAGMA user_version", ""))
+        return sql_end(ledger, -1, err);
+    return sql_end(ledger, now == version ? apply(ledger, version, err) : 0, err);
+}
+
+int ledger_migrate(struct ledger *ledger, struct error *err)
+{
+    int64_t version;
+
+    if (sql_integer(ledger, err, &version, "PRAGMA user_version", ""))
+        return -1;
+    if (version > 0 && version < NEWEST && copy_aside(ledger, version, err))
+        return -1;
+    for (; version < NEWEST; version++)
+        if (migrate_from(ledger, version, err))
+            return -1;
+    return 0;
+}

@@ -1,0 +1,37 @@
+/* Pieces of transactions that more than one file of the store needs. All run inside the caller's transaction.
+ */
+#ifndef STORE_ROWS_H
+#define STORE_ROWS_H
+
+#include "sql.h"
+
+/* An event; `execution` is a UID; `data` a JSON object or NULL for {}. Its session is that of the execution
+ * where `session` is NULL. */
+int event_insert(struct ledger *ledger, int64_t at, const char *type, const char *session,
+                 const char *execution, const char *data, struct error *err);
+
+/* A new session with its first opening and `session_created`; its initial phase is that of the definition. */
+int session_insert(struct ledger *ledger, const char *id, const char *workflow, const char *definition,
+                   const char *execution, int64_t at, struct error *err);
+
+/* "review-3", "session-1": the next free id of that workflow (NULL: none); the caller frees. */
+int session_make_id(struct ledger *ledger, const char *workflow, char **id, struct error *err);
+
+/* ERR_INVARIANT where the session, of workflow `has`, is asked for as one of `wanted` (NULL: any). */
+int session_same_workflow(const char *id, const char *has, const char *wanted, struct error *err);
+
+/* All rows of a statement that selects execution_fields; the caller frees the list. */
+int executions_load(struct ledger *ledger, sqlite3_stmt *statement, struct execution_list *list,
+                    struct error *err);
+
+/*
+ * An execution, as execution_get() gives it. What has no `--stages` is judged by outcome_of() instead of the
+ * view: to compile the rules in SQL would cost more than the rest of a wrapper's life.
+ */
+int execution_judge(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err);
+
+/* What an execution had running becomes aborted, with the reason. */
+int steps_abort_of(struct ledger *ledger, const char *execution, const char *reason, int64_t at,
+                   struct error *err);
+
+#endif

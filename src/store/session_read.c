@@ -1,0 +1,157 @@
+/* Reading sessions: the table of fields, lists, and which session a verb means. */
+#include "sql.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <supervise/base/buf.h>
+#include <supervise/store/session.h>
+
+#define AT(member) offsetof(struct session, member)
+const struct field session_fields[] = {
+    {"id", FIELD_TEXT, AT(id), true},
+    {"workflow", FIELD_TEXT, AT(workflow), true},
+    {"status", FIELD_TEXT, AT(status), true},
+    {"close_reason", FIELD_TEXT, AT(close_reason), true},
+    {"completeness", FIELD_TEXT, AT(completeness), true},
+    {"next", FIELD_TEXT, AT(next), true},
+    {"phase", FIELD_TEXT, AT(phase), true},
+    {"phase_number", FIELD_INT, AT(phase_number), true},
+    {"phase_count", FIELD_INT, AT(phase_count), true},
+    {"round", FIELD_INT, AT(round), true},
+    {"started_at", FIELD_TIME, AT(started_at), true},
+    {"updated_at", FIELD_TIME, AT(updated_at), true},
+    {"closed_at", FIELD_TIME, AT(closed_at), true},
+    {"totals", FIELD_JSON, AT(totals), true},
+    {"stages", FIELD_JSON, AT(stages), true},
+    {"executions", FIELD_JSON, AT(executions), true},
+    {"definition", FIELD_JSON, AT(definition), false},
+};
+const size_t session_field_count = sizeof session_fields / sizeof *session_fields;
+
+/* The columns by name come from the table above; what is derived is spelt here, once. */
+static const char SOURCE[] =
+    "(SELECT s.id, s.workflow, s.status, s.close_reason, c.completeness, c.next, s.phase,"
+    "  (SELECT p.key + 1 FROM json_each(s.definition, '$.phases') p WHERE p.value = s.phase) AS phase_number,"
+    "  nullif(json_array_length(s.definition, '$.phases'), 0) AS phase_count,"
+    "  s.round, s.started_at, s.updated_at, s.closed_at, t.totals,"
+    "  (SELECT json_group_array(json_object('name', g.name, 'state', g.state, 'steps', json("
+    "     (SELECT json_group_array(json(k.step)) FROM (SELECT json_object('stage', stage, 'name', name, "
+    "'status', status,"
+    "        'attempt', attempt, 'message', message, 'error', error, 'done', done, 'total', total,"
+    "        'started_at', started_at, 'finished_at', finished_at, 'execution', execution) AS step"
+    "      FROM current_steps WHERE session = s.id AND stage = g.name ORDER BY id) k))))"
+    "   FROM (SELECT * FROM stages WHERE session = s.id ORDER BY position) g) AS stages,"
+    "  (SELECT json_group_array(e.uid) FROM (SELECT uid FROM executions WHERE session = s.id ORDER BY id) e)"
+    "   AS executions, s.definition"
+    " FROM sessions s JOIN completeness c ON c.session = s.id JOIN totals t ON t.session = s.id)";
+
+void session_free(struct session *session)
+{
+    if (!session)
+        return;
+    sql_unload(session_fields, session_field_count, session);
+    free(session);
+}
+
+void session_list_free(struct session_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        session_free(list->items[i]);
+    free(list->items);
+    *list = (struct session_list){0};
+}
+
+static int load_list(struct ledger *ledger, sqlite3_stmt *statement, struct session_list *list,
+                     struct error *err)
+{
+    int step;
+
+    *list = (struct session_list){0};
+    while ((step = sql_step(ledger, statement, err)) > 0) {
+        struct session *session = mem_alloc(sizeof *session);
+
+        sql_load(statement, session_fields, session_field_count, session);
+        list->items = mem_resize(list->items, (list->count + 1) * sizeof *list->items);
+        list->items[list->count++] = session;
+    }
+    if (step < 0)
+        session_list_free(list);
+    return step;
+}
+
+int sessions_list(struct ledger *ledger, const char *status, int64_t limit, struct session_list *list,
+                  struct error *err)
+{
+    AUTOFREE char *sql =
+        sql_select(session_fields, session_field_count, SOURCE,
+                   "WHERE ?1 IS NULL OR status = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2");
+    AUTOSTMT sqlite3_stmt *statement =
+        sql_bind(ledger, err, sql, "ti", status, limit == NO_INT ? (int64_t)-1 : limit);
+
+    return statement ? load_list(ledger, statement, list, err) : -1;
+}
+
+int session_get(struct ledger *ledger, const char *id, struct session **session, struct error *err)
+{
+    AUTOFREE char *sql = sql_select(session_fields, session_field_count, SOURCE, "WHERE id = ?1");
+    AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "t", id);
+    struct session_list list;
+
+    *session = NULL;
+    if (!statement || load_list(ledger, statement, &list, err))
+        return -1;
+    if (list.count)
+        *session = list.items[0];
+    free(list.items);
+    return 0;
+}
+
+static int resolve_option(struct ledger *ledger, const char *option, char **id, struct error *err)
+{
+    if (sql_text(ledger, err, id, "SELECT id FROM sessions WHERE id = ?", "t", option))
+        return -1;
+    if (!*id)
+        return error_set(err, ERR_NOT_FOUND, "no session \"%s\"; `supervise session list` shows them",
+                         option);
+    return 0;
+}
+
+static int resolve_only_active(struct ledger *ledger, char **id, struct error *err)
+{
+    int64_t count;
+    AUTOFREE char *names = NULL;
+
+    if (sql_integer(ledger, err, &count, "SELECT count(*) FROM sessions WHERE status = 'active'", "") ||
+        sql_text(ledger, err, &names,
+                 "SELECT group_concat(id, ', ') FROM (SELECT id FROM sessions WHERE status = 'active'"
+                 " ORDER BY updated_at DESC LIMIT 10)",
+                 ""))
+        return -1;
+    if (count == 0)
+        return error_set(
+            err, ERR_NOT_FOUND,
+            "no session is active; name one with --session, or begin one with `supervise session begin`");
+    if (count > 1)
+        return error_set(err, ERR_AMBIGUOUS, "several sessions are active: %s%s; name one with --session",
+                         names, count > 10 ? ", and more" : "");
+    *id = mem_strdup(names);
+    return 0;
+}
+
+int session_resolve(struct ledger *ledger, const char *option, const char *execution_uid, char **id,
+                    const char **how, struct error *err)
+{
+    *id = NULL;
+    *how = "option";
+    if (option)
+        return resolve_option(ledger, option, id, err);
+    *how = "execution";
+    if (execution_uid &&
+        sql_text(ledger, err, id, "SELECT session FROM executions WHERE uid = ?", "t", execution_uid))
+        return -1;
+    if (*id)
+        return 0;
+    *how = "only-active";
+    return resolve_only_active(ledger, id, err);
+}

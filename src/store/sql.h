@@ -1,0 +1,67 @@
+/*
+ * What the files of the store share: the connection, statements by format, transactions. Errors of SQLite are
+ * mapped to ours here, and nowhere else.
+ */
+#ifndef STORE_SQL_H
+#define STORE_SQL_H
+
+#include <supervise/store/execution.h>
+#include <supervise/store/ledger.h>
+
+#include <sqlite3.h>
+
+struct ledger {
+    sqlite3 *db;
+    char *path;
+    int64_t busy_timeout_ms;
+    int64_t busy_since;     /* awake ms: when the wait that is going on began */
+    uint64_t device, inode; /* of the file that is open; 0, 0: in memory */
+};
+
+/* Text and blob parameters that are not copied live until the statement is done. */
+struct blob {
+    const void *data;
+    size_t size;
+};
+
+/*
+ * Prepares and binds. One letter a parameter: 't' const char * (NULL is NULL), 'i' int64_t (NO_INT is NULL),
+ * 'b' struct blob (data NULL is NULL). NULL with err.
+ */
+sqlite3_stmt *sql_bind(struct ledger *ledger, struct error *err, const char *sql, const char *format, ...);
+
+/* One statement to its end; its rows are ignored. */
+int sql_run(struct ledger *ledger, struct error *err, const char *sql, const char *format, ...);
+
+/* SQLITE_ROW gives 1, the end 0, an error -1. */
+int sql_step(struct ledger *ledger, sqlite3_stmt *statement, struct error *err);
+
+/* The first column of the first row: as an integer (NO_INT: no row or NULL), as a text (NULL; the caller
+ * frees). */
+int sql_integer(struct ledger *ledger, struct error *err, int64_t *value, const char *sql, const char *format,
+                ...);
+int sql_text(struct ledger *ledger, struct error *err, char **value, const char *sql, const char *format,
+             ...);
+
+/* What the connection says went wrong, as an error: returns -1. */
+int sql_fail(struct ledger *ledger, struct error *err);
+
+int sql_begin(struct ledger *ledger, struct error *err); /* BEGIN IMMEDIATE */
+/* COMMIT where `result` is 0 and it succeeds; else ROLLBACK, and -1. */
+int sql_end(struct ledger *ledger, int result, struct error *err);
+
+void sql_finalize(sqlite3_stmt **statement);
+#define AUTOSTMT __attribute__((cleanup(sql_finalize)))
+
+/* Loads a row whose columns are `fields`, in their order from column 0, into `object`. */
+void sql_load(sqlite3_stmt *statement, const struct field *fields, size_t count, void *object);
+void sql_unload(const struct field *fields, size_t count, void *object); /* frees its texts */
+/* "SELECT a, b, c FROM view TAIL"; the caller frees. */
+char *sql_select(const struct field *fields, size_t count, const char *view, const char *tail);
+
+/* Brings the schema to the newest version, a copy of an older file first (migrate.c). */
+int ledger_migrate(struct ledger *ledger, struct error *err);
+enum { LEDGER_APPLICATION_ID = 0x53555056 }; /* "SUPV" */
+int64_t ledger_schema_version(void);         /* ours */
+
+#endif

@@ -1,0 +1,235 @@
+/*
+ * Ending the tree: SIGTERM and SIGCONT to all, the grace, SIGKILL, and done the moment all are gone. A nested
+ * supervisor gets SIGTERM alone and ends its own tree; SIGKILL reaches it 5 s after the rest, so that it can
+ * record its end. Wrappers started with --detach, and children from before an exec, are not part of the tree.
+ * Who is a wrapper the ledger knows, and pid and start time prove it.
+ */
+#include "life.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <supervise/base/buf.h>
+#include <supervise/base/time.h>
+
+static const double NESTED_AFTER = 5.0; /* seconds after the rest */
+static const double LOOK_EVERY = 0.05;  /* seconds: not every death is told to us */
+
+/* ---- Who is in it ---- */
+
+struct judging {
+    const struct life *life;
+    struct execution_list wrappers; /* in flight, by the ledger */
+};
+
+static const struct execution *wrapper_of(const struct judging *judging, const struct process *process)
+{
+    for (size_t i = 0; i < judging->wrappers.count; i++) {
+        const struct execution *wrapper = judging->wrappers.items[i];
+
+        if (wrapper->supervisor_pid == process->pid && wrapper->supervisor_start == process->start &&
+            wrapper->pid_ns == judging->life->machine.pid_ns)
+            return wrapper;
+    }
+    return NULL;
+}
+
+static enum tree_branch judge(const struct process *process, void *context)
+{
+    struct judging *judging = context;
+    const struct inherited *inherited = judging->life->inherited;
+    const struct execution *wrapper;
+
+    for (size_t i = 0; i < inherited->child_count; i++)
+        if (inherited->children[i] == process->pid)
+            return TREE_LEAVE;
+    wrapper = wrapper_of(judging, process);
+    if (!wrapper)
+        return TREE_TAKE;
+    return wrapper->detached == 1 ? TREE_LEAVE : TREE_TAKE_ONE;
+}
+
+static void read_tree(struct life *life, struct tree *tree, struct judging *judging)
+{
+    struct execution_filter in_flight = {.in_flight = true, .since = NO_INT, .limit = NO_INT};
+    struct error ignored;
+
+    *judging = (struct judging){.life = life};
+    if (life->ledger && executions_list(life->ledger, &in_flight, &judging->wrappers, &ignored))
+        judging->wrappers = (struct execution_list){0};
+    tree_read(tree, judge, judging);
+}
+
+bool stop_left(struct life *life, struct tree *left)
+{
+    struct judging judging;
+    struct tree tree = {0};
+    bool any;
+
+    if (tree_has_children()) {
+        read_tree(life, &tree, &judging);
+        execution_list_free(&judging.wrappers);
+    }
+    any = tree.count > 0;
+    if (left)
+        *left = tree;
+    else
+        tree_free(&tree);
+    return any;
+}
+
+/* ---- SIGTERM ---- */
+
+static bool was_asked(const struct life *life, const struct process *process)
+{
+    for (size_t i = 0; i < life->asked_count; i++)
+        if (life->asked[i].pid == process->pid && life->asked[i].start == process->start)
+            return true;
+    return false;
+}
+
+static void note_asked(struct life *life, const struct process *process)
+{
+    life->asked = mem_resize(life->asked, (life->asked_count + 1) * sizeof *life->asked);
+    life->asked[life->asked_count++] = *process;
+}
+
+/* What one signal to the child reaches: it, or its whole group. */
+static bool reached_with_child(const struct life *life, const struct process *process)
+{
+    return life->child.pid > 1 &&
+           (process->pid == life->child.pid || (life->own_group && process->group == life->child.pid));
+}
+
+/*
+ * Asks those who were there before the first of them is told: what a handler of SIGTERM starts to clean up is
+ * left to do its work. Each gets it once.
+ */
+static void ask_all(struct life *life)
+{
+    struct tree tree;
+
+    stop_left(life, &tree);
+    signals_to_child(life, SIGTERM);
+    for (size_t i = 0; i < tree.count; i++) {
+        note_asked(life, &tree.items[i]);
+        if (!reached_with_child(life, &tree.items[i]))
+            identity_signal(tree.items[i].pid, tree.items[i].start, SIGTERM);
+    }
+    signals_to_child(life, SIGCONT);
+    for (size_t i = 0; i < tree.count; i++)
+        if (!reached_with_child(life, &tree.items[i]))
+            identity_signal(tree.items[i].pid, tree.items[i].start, SIGCONT);
+    tree_free(&tree);
+}
+
+/* Who was forked while the others were being asked, and has lost its parent since, is nobody's helper. */
+static void ask_late_orphans(struct life *life)
+{
+    struct tree tree;
+
+    stop_left(life, &tree);
+    for (size_t i = 0; i < tree.count; i++) {
+        const struct process *process = &tree.items[i];
+
+        if (process->parent != getpid() || process->start > life->stop_began_ticks ||
+            was_asked(life, process))
+            continue;
+        note_asked(life, process);
+        identity_signal(process->pid, process->start, SIGTERM);
+        identity_signal(process->pid, process->start, SIGCONT);
+    }
+    tree_free(&tree);
+}
+
+/* ---- SIGKILL ---- */
+
+static void kill_all(struct life *life, bool nested_too)
+{
+    struct judging judging;
+    struct tree tree;
+
+    read_tree(life, &tree, &judging);
+    for (size_t i = 0; i < tree.count; i++)
+        if (nested_too || !wrapper_of(&judging, &tree.items[i]))
+            identity_signal(tree.items[i].pid, tree.items[i].start, SIGKILL);
+    execution_list_free(&judging.wrappers);
+    tree_free(&tree);
+}
+
+static void on_nested(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct life *life = watcher->data;
+
+    (void)loop;
+    (void)events;
+    kill_all(life, true);
+    life_go_on(life);
+}
+
+static void begin_killing(struct life *life)
+{
+    life->stopping = STOP_KILLING;
+    ev_timer_stop(life->loop, &life->on_grace);
+    kill_all(life, false);
+    ev_timer_init(&life->on_nested, on_nested, NESTED_AFTER, LOOK_EVERY);
+    life->on_nested.data = life;
+    ev_timer_start(life->loop, &life->on_nested);
+}
+
+static void on_grace(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct life *life = watcher->data;
+
+    (void)loop;
+    (void)events;
+    begin_killing(life);
+    life_go_on(life);
+}
+
+/* Deaths below our own children aren't told to us; and what is forked while we kill must be killed too. */
+static void on_tree(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct life *life = watcher->data;
+
+    (void)loop;
+    (void)events;
+    if (life->stopping == STOP_KILLING)
+        kill_all(life, false);
+    else
+        ask_late_orphans(life);
+    life_go_on(life);
+}
+
+void stop_grace_over(struct life *life)
+{
+    if (life->stopping == STOP_ASKED)
+        begin_killing(life);
+}
+
+void stop_tree(struct life *life)
+{
+    if (life->stopping != STOP_NONE)
+        return;
+    life->stopping = STOP_ASKED;
+    /* Clock ticks since boot, as in /proc/PID/stat. */
+    life->stop_began_ticks = boot_now_ms() * sysconf(_SC_CLK_TCK) / 1000;
+    ask_all(life);
+    ev_timer_init(&life->on_grace, on_grace, (double)life->plan->kill_after_ms / 1000, 0);
+    life->on_grace.data = life;
+    ev_timer_start(life->loop, &life->on_grace);
+    ev_timer_init(&life->on_tree, on_tree, LOOK_EVERY, LOOK_EVERY);
+    life->on_tree.data = life;
+    ev_timer_start(life->loop, &life->on_tree);
+}
+
+void stop_end(struct life *life)
+{
+    ev_timer_stop(life->loop, &life->on_grace);
+    ev_timer_stop(life->loop, &life->on_tree);
+    ev_timer_stop(life->loop, &life->on_nested);
+    free(life->asked);
+    life->asked = NULL;
+    life->asked_count = 0;
+}
