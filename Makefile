@@ -15,8 +15,10 @@ WERROR  ?= $(if $(CI),-Werror)
 SANITIZE ?=
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DSUPERVISE_VERSION='"$(VERSION)"' -Iinclude -I$(BUILD)/gen -fno-common \
              $(WARN) $(WERROR) $(CFLAGS) $(SANITIZE)
-# Linked in, not loaded: a wrapper's start is paid by every command it wraps. Only libc stays shared.
-LIBS    ?= -Wl,-Bstatic -lev -ljansson -lsqlite3 -Wl,-Bdynamic -lm
+LIBS    := -lev -ljansson -lsqlite3 -lm
+# The program loads no library at its start, which every command it wraps would pay for. The linker's only warning is about
+# dlopen() in SQLite's extension loader, which we never call. Sanitizers and valgrind want the libraries shared: STATIC=
+STATIC  ?= $(if $(SANITIZE),,-static-pie -Wl,--no-warnings)
 
 SOURCES := $(sort $(wildcard src/*/*.c))
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
@@ -30,7 +32,7 @@ BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/b
 all: $(BUILD)/supervise
 
 $(BUILD)/supervise: $(MAIN) $(OBJECTS)
-	$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
+	$(CC) $(CFLAGS) $(SANITIZE) $(STATIC) -o $@ $^ $(LIBS)
 
 $(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
@@ -53,7 +55,7 @@ $(BUILD)/probes/%: tests/probes/%.c Makefile
 # Linked as the program is: what they are compared with must not differ in how it starts.
 $(BUILD)/bench/%: tests/bench/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $< $(LIBS)
+	$(CC) $(ALL_CFLAGS) $(STATIC) -o $@ $< $(LIBS)
 
 tests: $(BUILD)/supervise $(UNIT) $(PROBES)
 

@@ -39,7 +39,7 @@ int events_each(struct ledger *ledger, const struct event_filter *filter,
     if (filter->execution)
         buf_puts(&tail, " AND execution = ?3");
     buf_puts(&tail, " ORDER BY id");
-    sql = sql_select(event_fields, event_field_count, "events", tail.data);
+    sql = sql_select(event_fields, event_field_count, NULL, "events", tail.data);
     statement = sql_bind(ledger, err, sql, "itt", filter->after, filter->session, filter->execution);
     if (!statement)
         return -1;

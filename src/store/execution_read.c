@@ -111,7 +111,7 @@ static int find(struct ledger *ledger, const char *condition, const char *key, b
 {
     AUTOFREE char *tail = mem_printf("WHERE %s ORDER BY %sid DESC LIMIT 20", condition,
                                      open_first ? "finished_at IS NOT NULL, " : "");
-    AUTOFREE char *sql = sql_select(execution_fields, execution_field_count, "outcomes", tail);
+    AUTOFREE char *sql = sql_select(execution_fields, execution_field_count, NULL, "outcomes", tail);
     AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "t", key);
 
     return statement ? executions_load(ledger, statement, list, err) : -1;
@@ -138,7 +138,7 @@ int executions_list(struct ledger *ledger, const struct execution_filter *filter
     if (filter->since != NO_INT)
         buf_puts(&tail, " AND coalesce(started_at, queued_at) >= ?5");
     buf_puts(&tail, " ORDER BY id DESC LIMIT ?6");
-    sql = sql_select(execution_fields, execution_field_count, "outcomes", tail.data);
+    sql = sql_select(execution_fields, execution_field_count, NULL, "outcomes", tail.data);
     statement = sql_bind(ledger, err, sql, "ttttii", filter->outcome, filter->state, filter->session,
                          filter->name, filter->since, filter->limit == NO_INT ? (int64_t)-1 : filter->limit);
     return statement ? executions_load(ledger, statement, list, err) : -1;
@@ -188,8 +188,8 @@ static void judge(struct execution *e, bool agent_unfinished)
 
 int execution_judge(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err)
 {
-    AUTOFREE char *sql = sql_select(execution_fields, execution_field_count,
-                                    "(SELECT *, NULL AS outcome, NULL AS reason FROM standings)",
+    static const char *const judged_here[] = {"outcome", "reason", NULL};
+    AUTOFREE char *sql = sql_select(execution_fields, execution_field_count, judged_here, "standings",
                                     "WHERE uid = ?1 AND stages IS NULL");
     AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "t", uid);
     struct execution_list list;

@@ -17,6 +17,8 @@
 #include <supervise/base/time.h>
 #include <supervise/store/spool.h>
 
+enum { WAL_PAGES = 200 };
+
 /* Waits with growing, jittered pauses (1 to 2, 2 to 4 ... 25 to 50 ms), so that a crowd of writers spreads
  * out. */
 static int on_busy(void *context, int count)
@@ -64,6 +66,9 @@ static int set_up(struct ledger *ledger, bool sync_full, struct error *err)
     sqlite3_busy_handler(ledger->db, on_busy, ledger);
     /* The last one out would checkpoint, with two fsyncs that every short command would pay for. */
     sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    /* Who opens alone reads the whole -wal: kept short, that costs less than the rarer checkpoints of a long
+     * one. */
+    sqlite3_wal_autocheckpoint(ledger->db, WAL_PAGES);
     sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     if (sqlite3_exec(ledger->db, sync_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
@@ -75,13 +80,13 @@ static int set_up(struct ledger *ledger, bool sync_full, struct error *err)
 /* Whose file is it, and of which age? An empty file is nobody's yet: version 0. */
 static int identify(struct ledger *ledger, int64_t *version, struct error *err)
 {
-    int64_t application, objects = 0;
+    int64_t application, objects;
 
-    if (sql_integer(ledger, err, &application, "PRAGMA application_id", "") ||
-        sql_integer(ledger, err, version, "PRAGMA user_version", ""))
-        return -1;
-    if (application == 0 && *version == 0 &&
-        sql_integer(ledger, err, &objects, "SELECT count(*) FROM sqlite_schema", ""))
+    /* One snapshot: somebody else may be making the schema at this moment. */
+    if (sql_run(ledger, err, "BEGIN", "") || sql_integer(ledger, err, &application, "PRAGMA application_id", "") ||
+        sql_integer(ledger, err, version, "PRAGMA user_version", "") ||
+        sql_integer(ledger, err, &objects, "SELECT count(*) FROM (SELECT 1 FROM sqlite_schema LIMIT 1)", "") ||
+        sql_run(ledger, err, "COMMIT", ""))
         return -1;
     if (application != LEDGER_APPLICATION_ID && (application != 0 || *version != 0 || objects > 0))
         return error_set(
@@ -124,6 +129,15 @@ static int open_db(struct ledger *ledger, const char *name, int flags, bool sync
     return set_up(ledger, sync_full, err);
 }
 
+/* Two that create a file at once: for the switch to WAL SQLite doesn't ask the busy handler. */
+static int make_wal(struct ledger *ledger, struct error *err)
+{
+    for (int count = 0; sql_run(ledger, err, "PRAGMA journal_mode = WAL", ""); count++)
+        if (err->code != ERR_BUSY || !on_busy(ledger, count))
+            return -1;
+    return 0;
+}
+
 static int open_for_writing(struct ledger *ledger, bool sync_full, struct error *err)
 {
     int64_t version;
@@ -135,7 +149,7 @@ static int open_for_writing(struct ledger *ledger, bool sync_full, struct error 
         return -1;
     if (sqlite3_db_readonly(ledger->db, "main") == 1)
         return error_set(err, ERR_OTHER, "cannot write to the ledger %s: it is read-only", ledger->path);
-    if (version == 0 && sql_run(ledger, err, "PRAGMA journal_mode = WAL", ""))
+    if (version == 0 && make_wal(ledger, err))
         return -1;
     if ((version < ledger_schema_version() && ledger_migrate(ledger, err)) || remember_file(ledger, err))
         return -1;

@@ -239,7 +239,7 @@ static const char CASCADE[] =
 static int list_cascade(struct ledger *ledger, const struct close_request *request,
                         struct execution_list *ended, struct error *err)
 {
-    AUTOFREE char *sql = sql_select(execution_fields, execution_field_count, "outcomes", CASCADE);
+    AUTOFREE char *sql = sql_select(execution_fields, execution_field_count, NULL, "outcomes", CASCADE);
     AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "tt", request->id, request->execution_uid);
 
     return statement ? executions_load(ledger, statement, ended, err) : -1;

@@ -84,7 +84,7 @@ int sessions_list(struct ledger *ledger, const char *status, int64_t limit, stru
                   struct error *err)
 {
     AUTOFREE char *sql =
-        sql_select(session_fields, session_field_count, SOURCE,
+        sql_select(session_fields, session_field_count, NULL, SOURCE,
                    "WHERE ?1 IS NULL OR status = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2");
     AUTOSTMT sqlite3_stmt *statement =
         sql_bind(ledger, err, sql, "ti", status, limit == NO_INT ? (int64_t)-1 : limit);
@@ -94,7 +94,7 @@ int sessions_list(struct ledger *ledger, const char *status, int64_t limit, stru
 
 int session_get(struct ledger *ledger, const char *id, struct session **session, struct error *err)
 {
-    AUTOFREE char *sql = sql_select(session_fields, session_field_count, SOURCE, "WHERE id = ?1");
+    AUTOFREE char *sql = sql_select(session_fields, session_field_count, NULL, SOURCE, "WHERE id = ?1");
     AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "t", id);
     struct session_list list;
 

@@ -47,17 +47,29 @@ static json_t *text(const char *value)
     return value ? json_string(value) : json_null();
 }
 
+/* Bytes that may be no text, two hexadecimal digits each. */
+static json_t *bytes(const void *data, size_t size)
+{
+    AUTOBUF struct buf digits = {0};
+
+    if (!data)
+        return json_null();
+    for (size_t i = 0; i < size; i++)
+        buf_printf(&digits, "%02x", ((const unsigned char *)data)[i]);
+    return json_string(digits.data);
+}
+
 static json_t *start_json(const struct execution_start *start, const struct execution_begun *begun)
 {
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:b}", "uid",
-        text(start->uid), "name", text(start->name), "parent_uid", text(start->parent_uid), "session",
+        "{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:b, s:o}",
+        "uid", text(start->uid), "name", text(start->name), "parent_uid", text(start->parent_uid), "session",
         text(begun->session), "drives", begun->drives, "command", text(start->command), "cwd",
         text(start->cwd), "host", text(start->host), "boot_id", text(start->boot_id), "machine_id",
         text(start->machine_id), "log", text(start->log), "agent", text(start->agent), "started_at",
         (json_int_t)start->started_at, "attempt", (json_int_t)start->attempt, "supervisor_pid",
         (json_int_t)start->supervisor_pid, "pid_ns", (json_int_t)start->pid_ns, "detached", start->detached,
-        "require_session", start->require_session);
+        "require_session", start->require_session, "argv", bytes(start->argv, start->argv_size));
 }
 
 static json_t *end_json(const struct execution_end *end)
@@ -143,10 +155,20 @@ static const char *get_text(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
+static void get_bytes(const json_t *object, const char *key, struct buf *data)
+{
+    const char *digits = get_text(object, key);
+    unsigned byte;
+
+    for (; digits && sscanf(digits, "%2x", &byte) == 1; digits += 2)
+        buf_append(data, &(char){(char)byte}, 1);
+}
+
 /* A ledger that was replaced doesn't know the row: it gets it, under a new number, with what still makes
  * sense there. */
 static int insert_unknown(struct ledger *ledger, const json_t *execution, struct error *err)
 {
+    AUTOBUF struct buf argv = {0};
     struct execution_begun begun;
     struct execution_start start = {
         .uid = get_text(execution, "uid"),
@@ -166,8 +188,12 @@ static int insert_unknown(struct ledger *ledger, const json_t *execution, struct
         .detached = json_is_true(json_object_get(execution, "detached")),
         .require_session = json_is_true(json_object_get(execution, "require_session")),
     };
-    int result = execution_begin(ledger, &start, &begun, err);
+    int result;
 
+    get_bytes(execution, "argv", &argv);
+    start.argv = argv.data;
+    start.argv_size = argv.len;
+    result = execution_begin(ledger, &start, &begun, err);
     free(begun.session);
     return result;
 }

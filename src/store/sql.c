@@ -205,12 +205,22 @@ void sql_unload(const struct field *fields, size_t count, void *object)
             free(*(char **)((char *)object + fields[i].offset));
 }
 
-char *sql_select(const struct field *fields, size_t count, const char *view, const char *tail)
+static bool named(const char *const *names, const char *name)
+{
+    for (; names && *names; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
+char *sql_select(const struct field *fields, size_t count, const char *const *absent, const char *view,
+                 const char *tail)
 {
     struct buf sql = {0};
 
     for (size_t i = 0; i < count; i++)
-        buf_printf(&sql, "%s%s", i ? ", " : "SELECT ", fields[i].name);
+        buf_printf(&sql, "%s%s", i ? ", " : "SELECT ",
+                   named(absent, fields[i].name) ? "NULL" : fields[i].name);
     buf_printf(&sql, " FROM %s %s", view, tail);
     return buf_take(&sql);
 }

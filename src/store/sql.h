@@ -56,8 +56,10 @@ void sql_finalize(sqlite3_stmt **statement);
 /* Loads a row whose columns are `fields`, in their order from column 0, into `object`. */
 void sql_load(sqlite3_stmt *statement, const struct field *fields, size_t count, void *object);
 void sql_unload(const struct field *fields, size_t count, void *object); /* frees its texts */
-/* "SELECT a, b, c FROM view TAIL"; the caller frees. */
-char *sql_select(const struct field *fields, size_t count, const char *view, const char *tail);
+/* "SELECT a, b, c FROM view TAIL"; the columns that `absent` (ended by NULL; or NULL) names are NULL. The
+ * caller frees. */
+char *sql_select(const struct field *fields, size_t count, const char *const *absent, const char *view,
+                 const char *tail);
 
 /* Brings the schema to the newest version, a copy of an older file first (migrate.c). */
 int ledger_migrate(struct ledger *ledger, struct error *err);

@@ -34,7 +34,7 @@ struct life {
     char uid[UID_LENGTH + 1];
     struct execution_begun begun;
     struct control_socket control;
-    char *log_path;
+    char *log_path, *cwd; /* absolute; cwd is the command's, NULL where ours has been deleted */
     struct log_writer *log;
     struct output *outputs[2]; /* by enum log_stream; NULL: not captured */
 

@@ -57,8 +57,7 @@ static const char *parent_uid(void)
     return uid && *uid ? uid : NULL;
 }
 
-static struct execution_start start_of(const struct life *life, const char *command, const struct buf *argv,
-                                       const char *cwd)
+static struct execution_start start_of(const struct life *life, const char *command, const struct buf *argv)
 {
     const struct run_plan *plan = life->plan;
 
@@ -72,7 +71,7 @@ static struct execution_start start_of(const struct life *life, const char *comm
         .command = command,
         .argv = argv->data,
         .argv_size = argv->len,
-        .cwd = cwd,
+        .cwd = life->cwd,
         .host = life->machine.host,
         .boot_id = life->machine.boot_id,
         .machine_id = life->machine.machine_id,
@@ -99,17 +98,22 @@ static void say_parent(const struct life *life)
         say_warning("SUPERVISE_EXECUTION_UID names %s, which has ended: taken as unset", parent);
 }
 
+/* The command's own bytes, where JSON can't say them. */
+static void exact_argv(const struct life *life, bool exact, struct buf *argv)
+{
+    for (char **argument = life->plan->argv; !exact && *argument; argument++)
+        buf_append(argv, *argument, strlen(*argument) + 1);
+}
+
 static int write_row(struct life *life, struct error *err)
 {
     bool exact;
     AUTOFREE char *command = command_json(life->plan->argv, &exact);
-    AUTOFREE char *cwd = path_absolute(life->plan->cwd ? life->plan->cwd : ".");
     AUTOBUF struct buf argv = {0};
     struct execution_start start;
 
-    for (char **argument = life->plan->argv; !exact && *argument; argument++)
-        buf_append(&argv, *argument, strlen(*argument) + 1);
-    start = start_of(life, command, &argv, cwd);
+    exact_argv(life, exact, &argv);
+    start = start_of(life, command, &argv);
     if (execution_begin(life->ledger, &start, &life->begun, err))
         return -1;
     say_parent(life);
@@ -123,6 +127,8 @@ int record_begin(struct life *life, struct error *err)
 
     if (make_uid(life, err))
         return -1;
+    life->cwd =
+        path_absolute(life->plan->cwd ? life->plan->cwd : "."); /* we leave for "/" once the command runs */
     if (life->plan->capture)
         life->log_path = mem_printf("%s/%s.log", life->plan->settings->log_dir, life->uid);
     if (control_socket_open(&life->control, life->uid, &refused))
@@ -404,11 +410,13 @@ static void spool_end(struct life *life, const struct execution_end *end, const 
 {
     bool exact;
     AUTOFREE char *command = command_json(life->plan->argv, &exact);
-    AUTOFREE char *cwd = path_absolute(life->plan->cwd ? life->plan->cwd : ".");
     AUTOFREE char *path = NULL;
     AUTOBUF struct buf argv = {0};
-    struct execution_start start = start_of(life, command, &argv, cwd);
+    struct execution_start start;
     struct error err;
+
+    exact_argv(life, exact, &argv);
+    start = start_of(life, command, &argv);
 
     if (spool_write(ledger_path(life->ledger), &start, &life->begun, end, &path, &err))
         say_error("the end of #%lld is lost to the ledger (%s), and %s", (long long)life->begun.id, why->text,

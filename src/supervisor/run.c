@@ -422,6 +422,7 @@ static void end_life(struct life *life)
     json_decref(life->stragglers);
     free(life->begun.session);
     free(life->log_path);
+    free(life->cwd);
     free(life->log_lost_text);
 }
 

@@ -70,11 +70,13 @@ class Timeout(Stopping):
         self.assert_code(124, running.finish())
 
     def test_a_deadline_that_cannot_be_written_is_kept_in_mind_and_the_signal_goes_out(self):
+        since = time.monotonic()
         running = self.start("--timeout", "500ms", "--", probe("ready"), "--exit", "TERM=0")
         running.ready()
         self.running_row()
         holder = self.lock()
         running.wait_out("TERM 1")
+        self.assertGreaterEqual(time.monotonic() - since, 1.2, "for a second it is tried to write it first")
         holder.close()
         self.assert_code(124, running.finish())
         self.assert_end(self.row(), "failed", "deadline", exit_code=-5, stopped_by="deadline")

@@ -137,6 +137,15 @@ class Shape(Case):
         self.assertEqual(set(range(48)), {row["exit_code"] for row in self.rows()})
         self.assertEqual(list(range(1, 49)), [row["id"] for row in self.rows()])
 
+    def test_several_that_make_a_new_ledger_at_the_same_moment_agree_on_it(self):
+        """Time after time, since it takes luck to meet the moment in which the file is there and not yet a ledger."""
+        for turn in range(25):
+            path = str(self.work / f"{turn}.db")
+            running = [self.start("--db", path, "--", "sh", "-c", f"exit {number}") for number in range(3)]
+            for number, each in enumerate(running):
+                self.assert_code(number, each.finish(), f"turn {turn}")
+            self.assertEqual([(3, 3)], self.sql("SELECT count(*), count(finished_at) FROM executions", path=path))
+
     def test_db_check_is_content_with_a_sound_ledger_and_names_what_does_not_hold(self):
         self.assert_code(75, self.run_supervise("-s", "book-1", "--", "true"))
         self.ok("db", "check")

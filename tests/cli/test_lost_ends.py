@@ -5,11 +5,12 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import threading
 import time
 import unittest
 
-from harness import Case, requires_root, wait_for
+from harness import Case, probe, requires_root, wait_for
 
 SHORT = '[store]\nbusy_timeout = "300ms"\n'
 AFTER_GO = "echo up; while [ ! -e go ]; do sleep 0.01; done; echo out; exit 7"
@@ -71,6 +72,28 @@ class Locked(Ends):
         self.ok("-n", "next", "--", "true")
         self.assert_taken_in(spool)
         self.assertEqual(["job", "next"], [row["name"] for row in self.rows()])
+
+    def test_a_deadline_and_a_termination_come_with_the_spooled_end(self):
+        self.config(SHORT)
+        for name, code, sentinel, event in (("late", 124, -5, "execution_deadline"), ("ended", 143, -2, None)):
+            running = self.start("-n", name, "--timeout", "400ms" if name == "late" else "0", "--", probe("ready"),
+                                 "--default", "TERM")
+            running.ready()
+            self.running_row(name=name)
+            holder = self.lock()
+            if name == "ended":
+                running.kill(signal.SIGTERM)
+            result = self.assert_code(code, running.finish())
+            spool = self.spool_file(result)
+            holder.close()
+            self.ok("session", "begin", "--session", name + "-after")
+            self.assertFalse(spool.exists())
+            row = self.row(name)
+            self.assertEqual((sentinel, 15), (row["exit_code"], row["signal"]))
+            types = [each["type"] for each in self.events(name)]
+            self.assertEqual("execution_finished", types[-1])
+            if event:
+                self.assertIn(event, types)
 
     def test_it_takes_no_longer_than_the_busy_timeout_to_give_up(self):
         since = time.monotonic()
@@ -181,7 +204,8 @@ class Gone(Ends):
     def test_one_that_was_deleted_meanwhile_is_made_anew_with_the_whole_row(self):
         self.config(SHORT)
         running = self.begin()
-        uid = self.row()["uid"]
+        before = self.row()
+        uid = before["uid"]
         for path in self.files():
             path.unlink()
         result = self.go(running)
@@ -189,8 +213,18 @@ class Gone(Ends):
         self.ok("session", "begin", "--session", "s")
         self.assert_taken_in(spool)
         row = self.row(uid)
-        self.assertEqual(["sh", "-c", AFTER_GO], row["command"])
+        self.assertEqual({key: before[key] for key in ("name", "command", "cwd", "host", "started_at", "log", "attempt")},
+                         {key: row[key] for key in ("name", "command", "cwd", "host", "started_at", "log", "attempt")})
         self.assertIn("execution_started", [event["type"] for event in self.events(uid)])
+
+    def test_one_that_was_deleted_with_the_session_of_the_run_takes_the_end_in_all_the_same(self):
+        self.config(SHORT)
+        running = self.begin("-s", "book-1")
+        for path in self.files():
+            path.unlink()
+        spool = self.spool_file(self.go(running))
+        self.ok("session", "begin", "--session", "s")
+        self.assert_taken_in(spool)
 
     def test_one_whose_directory_is_gone_finds_another_place(self):
         self.config(SHORT)

@@ -168,6 +168,42 @@ class Readers(Output):
         self.assert_code(128 + signal.SIGPIPE, result)
         self.assertTrue(self.log("@last").startswith(b"a\n"))
 
+    def test_what_had_come_when_the_reader_went_away_is_kept(self):
+        """The reader took nothing, so it waits in the pipes between; the log has all of it."""
+        read_end, write_end = os.pipe()
+        fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+        pieces = [os.urandom(60000), os.urandom(30000)]
+        for number, piece in enumerate(pieces):
+            (self.work / f"data{number}").write_bytes(piece)
+        script = """trap '' PIPE; cat data0; while [ ! -e more ]; do sleep 0.01; done
+            cat data1; touch written; while [ ! -e go ]; do sleep 0.01; done; exit 4"""
+        running = self.start("--", "sh", "-c", script, stdout=write_end)
+        os.close(write_end)
+        wait_for(lambda: self.db.exists() and self.rows() and self.log("@last") == pieces[0], "the first piece in the log")
+        (self.work / "more").touch()
+        wait_for(lambda: (self.work / "written").exists(), "the command to have written")
+        os.close(read_end)
+        wait_for(lambda: self.log("@last") == b"".join(pieces), "the log to have all that came")
+        (self.work / "go").touch()
+        self.assert_code(4, running.finish())
+        self.assertEqual(b"".join(pieces), self.log("@last"))
+
+    def test_a_reader_that_takes_nothing_holds_up_no_signal(self):
+        script = '"$1" --exit TERM=0 >signals & exec yes'
+        for kind in ("pipe", "socket"):
+            with self.subTest(stdout=kind):
+                signals = self.work / "signals"
+                signals.write_text("")
+                ours, theirs = os.pipe() if kind == "pipe" else [end.detach() for end in socket.socketpair()]
+                running = self.start("-q", "--", "sh", "-c", script, "sh", probe("ready"), stdout=theirs)
+                os.close(theirs)
+                wait_for(lambda: "ready" in signals.read_text(), "the probe")
+                time.sleep(0.3)  # by now everything between is full
+                running.kill(signal.SIGWINCH)
+                wait_for(lambda: "WINCH 1" in signals.read_text(), "the signal", 5)
+                os.close(ours)
+                self.assert_code(128 + signal.SIGPIPE, running.finish())
+
     def test_a_command_that_ignores_sigpipe_meets_epipe_and_the_record_stays_whole(self):
         script = "import signal,sys,os\nsignal.signal(signal.SIGPIPE, signal.SIG_IGN)\ntry:\n while True: os.write(1, b'x' * 4096)\nexcept BrokenPipeError: os.write(2, b'met it\\n'); os._exit(9)\n"
         running = self.start("--", "/usr/bin/python3", "-c", script)

@@ -72,7 +72,8 @@ class Stragglers(Tree):
         self.assertNotIn("stragglers_killed", [event["type"] for event in self.events("@last")])
 
     def test_at_a_cancel_all_goes_though_stragglers_were_to_be_kept(self):
-        running = self.start("--keep-stragglers", "--", "sh", "-c", f"{self.daemonize()}; echo up; sleep 1000")
+        running = self.start("--keep-stragglers", "--kill-after", "300ms", "--",
+                             "sh", "-c", f"{self.daemonize('ignore')}; echo up; sleep 1000")
         running.wait_out("up")
         self.ok("cancel", "@last")
         self.assert_code(143, running.finish())
@@ -80,7 +81,8 @@ class Stragglers(Tree):
 
     def test_at_a_deadline_all_goes_though_stragglers_were_to_be_kept(self):
         self.assert_code(124, self.run_supervise(
-            "--keep-stragglers", "--timeout", "500ms", "--", "sh", "-c", f"{self.daemonize()}; sleep 1000"))
+            "--keep-stragglers", "--kill-after", "300ms", "--timeout", "500ms", "--",
+            "sh", "-c", f"{self.daemonize('ignore')}; sleep 1000"))
         self.assertFalse(alive(number_in(self.pidfile)))
 
     def test_with_capture_none_the_tree_is_ended_as_well(self):
