@@ -67,7 +67,7 @@ int main(int argc, char **argv)
     struct error err;
     int status = args_parse(argc, argv, &cli, &invocation, &err);
     /* Its own end is the command's: nothing of ours may change the status any more. */
-    bool wraps = invocation.what == INVOKE_VERB && invocation.verb && invocation.verb->command;
+    bool wraps = invocation.what == INVOKE_VERB && invocation.verb && invocation.verb->wraps;
 
     say_set_level(cli.level);
     if (!wraps)

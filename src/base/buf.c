@@ -13,8 +13,8 @@ static void *or_die(void *memory)
     if (memory)
         return memory;
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
-        _exit(125);
-    _exit(125);
+        exit(125);
+    exit(125); /* not _exit: a terminal may have to be put back */
 }
 
 void *mem_alloc(size_t size)

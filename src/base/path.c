@@ -8,16 +8,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *xdg_home(const char *variable, const char *below_home)
+/* A directory that the environment names; NULL where it isn't set, or relative. */
+static const char *named_directory(const char *variable)
 {
     const char *value = getenv(variable);
-    const char *home = getenv("HOME");
 
-    if (value && value[0] == '/')
+    return value && value[0] == '/' ? value : NULL;
+}
+
+const char *path_home(void)
+{
+    return named_directory("HOME");
+}
+
+static char *xdg_home(const char *variable, const char *below_home)
+{
+    const char *value = named_directory(variable);
+    const char *home = path_home();
+
+    if (value)
         return mem_strdup(value);
-    if (!home || home[0] == '\0')
-        return NULL;
-    return mem_printf("%s/%s", home, below_home);
+    return home ? mem_printf("%s/%s", home, below_home) : NULL;
 }
 
 char *path_state_home(void)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SHORT_WORD = 4 };
+
 /* First bytes and the range of the second: what RFC 3629 allows, so that overlong forms and surrogates have
  * no row. */
 static const struct utf8_form {
@@ -151,17 +153,39 @@ static size_t edit_distance(const char *from, const char *to)
     return result;
 }
 
+/* The shortest of the words that begin with what was typed; NULL where none does. */
+static const char *completion(const char *typed, const char *const *words)
+{
+    const char *shortest = NULL;
+    size_t length = strlen(typed);
+
+    for (; length > 0 && *words; words++)
+        if (strncmp(*words, typed, length) == 0 && (!shortest || strlen(*words) < strlen(shortest)))
+            shortest = *words;
+    return shortest;
+}
+
+/* How many faults may be in a word: a third of the letters, but one has to be right, and in a short word
+ * more than one fault makes another word. */
+static size_t faults_allowed(size_t length, size_t longer)
+{
+    size_t third = (longer + 2) / 3;
+
+    return least(length <= SHORT_WORD ? 1 : third, longer - 1);
+}
+
 const char *text_nearest(const char *word, const char *const *words)
 {
-    const char *nearest = NULL;
+    const char *nearest = completion(word, words);
     size_t nearest_distance = SIZE_MAX, length = strlen(word);
 
+    if (nearest || length == 0)
+        return nearest;
     for (; *words; words++) {
         size_t longer = strlen(*words) > length ? strlen(*words) : length;
         size_t distance = edit_distance(word, *words);
 
-        /* A third of the letters may be wrong, and at least one has to be right. */
-        if (distance < nearest_distance && distance < longer && distance <= (longer + 2) / 3) {
+        if (distance < nearest_distance && distance <= faults_allowed(length, longer)) {
             nearest = *words;
             nearest_distance = distance;
         }

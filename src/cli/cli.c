@@ -24,7 +24,7 @@ int cli_ledger(struct cli *cli, enum ledger_mode mode, struct error *err)
 
     if (cli->ledger)
         return 0;
-    if (cli_settings(cli, err) < 0)
+    if (cli_settings(cli, err) < 0 || !settings_ledger(cli->settings, err))
         return -1;
     options = (struct ledger_options){.path = cli->settings->store_path,
                                       .busy_timeout_ms = cli->settings->store_busy_timeout,
@@ -35,7 +35,7 @@ int cli_ledger(struct cli *cli, enum ledger_mode mode, struct error *err)
 
 int cli_ledger_existing(struct cli *cli, struct error *err)
 {
-    if (cli_settings(cli, err) < 0)
+    if (cli_settings(cli, err) < 0 || !settings_ledger(cli->settings, err))
         return -1;
     return cli_ledger(cli, access(cli->settings->store_path, F_OK) == 0 ? LEDGER_WRITE : LEDGER_READ, err);
 }

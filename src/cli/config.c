@@ -7,13 +7,13 @@
 #include <supervise/base/buf.h>
 
 /*
- * A value as people read it: text as it is, a workflow by its size (whole it would push all else off the
- * screen), the rest as JSON in one line. The caller frees.
+ * A value as people read it: text as it is, nothing as nothing, a workflow by its size (whole it would push
+ * all else off the screen), the rest as JSON in one line. The caller frees.
  */
 static char *value_text(const json_t *value)
 {
-    if (json_is_string(value))
-        return mem_strdup(json_string_value(value));
+    if (json_is_string(value) || json_is_null(value))
+        return mem_strdup(json_is_null(value) ? "" : json_string_value(value));
     if (json_is_object(value))
         return mem_printf("phases: %zu, stages: %zu", json_array_size(json_object_get(value, "phases")),
                           json_array_size(json_object_get(value, "stages")));
@@ -22,7 +22,8 @@ static char *value_text(const json_t *value)
 
 static int run_show(struct cli *cli, const struct args *args)
 {
-    static const char *const titles[] = {"KEY", "VALUE", "ORIGIN", NULL};
+    static const struct column columns[] = {
+        {"KEY", YIELDS_LATE}, {"VALUE", YIELDS_FIRST}, {"ORIGIN", YIELDS_FIRST}, {NULL, YIELDS_LAST}};
     struct error err;
     struct table *table;
     json_t *rows, *row;
@@ -36,7 +37,7 @@ static int run_show(struct cli *cli, const struct args *args)
         json_print(rows, false);
         return 0;
     }
-    table = table_new(titles, 1);
+    table = table_new(columns);
     json_array_foreach(rows, i, row) {
         AUTOFREE char *value = value_text(json_object_get(row, "value"));
 
@@ -96,7 +97,8 @@ static int run_check(struct cli *cli, const struct args *args)
 
 static int run_path(struct cli *cli, const struct args *args)
 {
-    static const char *const titles[] = {"PATH", "FOUND", "WHY", NULL};
+    static const struct column columns[] = {
+        {"PATH", YIELDS_LATE}, {"FOUND", YIELDS_LAST}, {"WHY", YIELDS_FIRST}, {NULL, YIELDS_LAST}};
     json_t *files = settings_files(cli->config_option), *file;
     struct table *table;
     size_t i;
@@ -106,7 +108,7 @@ static int run_path(struct cli *cli, const struct args *args)
         json_print(files, false);
         return 0;
     }
-    table = table_new(titles, 0);
+    table = table_new(columns);
     json_array_foreach(files, i, file) {
         table_cell(table, json_string_value(json_object_get(file, "path")), NULL);
         table_cell(table, json_is_true(json_object_get(file, "found")) ? "yes" : "no", NULL);

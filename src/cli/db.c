@@ -13,7 +13,7 @@ static int run_path(struct cli *cli, const struct args *args)
     struct error err;
 
     (void)args;
-    if (cli_settings(cli, &err) < 0)
+    if (cli_settings(cli, &err) < 0 || !settings_ledger(cli->settings, &err))
         return cli_fail(&err);
     if (cli->json)
         json_print(json_pack("{s:o}", "path", text_json(cli->settings->store_path)), false);

@@ -129,3 +129,19 @@ void json_print(json_t *value, bool compact)
     free(text);
     json_decref(value);
 }
+
+void json_rows_add(struct json_rows *rows, json_t *row)
+{
+    json_t *array = json_pack("[o]", row);
+    AUTOFREE char *text = json_dumps(array, JSON_INDENT(2));
+
+    /* Of "[\n  {...}\n]" what stands between the brackets: it is indented already. */
+    if (text)
+        printf("%s%.*s", rows->count++ ? "," : "[", (int)strlen(text) - 3, text + 1);
+    json_decref(array);
+}
+
+void json_rows_end(struct json_rows *rows)
+{
+    puts(rows->count ? "\n]" : "[]");
+}

@@ -45,39 +45,63 @@ static int read_filter(const struct args *args, struct execution_filter *filter,
     return 0;
 }
 
-/* One more than was asked for was read: it tells whether there are older ones. */
-static void drop_extra(struct execution_list *list, int64_t limit)
+struct listing {
+    struct cli *cli;
+    int64_t limit, count;
+    struct json_rows rows; /* --json */
+    struct table *table;   /* else */
+    bool more;             /* than `limit` are there */
+};
+
+/* Each row goes out as it comes: there may be more of them than fit into memory. */
+static int show_row(const struct execution *execution, void *context)
 {
-    if (limit == NO_INT || list->count <= (size_t)limit)
+    struct listing *listing = context;
+
+    if (listing->limit != NO_INT && listing->count == listing->limit) {
+        listing->more = true;
+        return 1;
+    }
+    listing->count++;
+    if (listing->cli->json)
+        json_rows_add(&listing->rows, execution_json(listing->cli, execution));
+    else
+        executions_table_row(listing->cli, listing->table, execution);
+    return 0;
+}
+
+/* An array that broke off stays open: nobody shall take it for the whole. */
+static void show_end(struct listing *listing, bool whole, bool filtered)
+{
+    if (!listing->cli->json)
+        table_print(listing->table, listing->cli);
+    if (!whole)
         return;
-    execution_free(list->items[--list->count]);
-    if (isatty(STDOUT_FILENO))
-        say("the newest %lld; there are older ones: see them with --all or -n", (long long)limit);
+    if (listing->cli->json)
+        json_rows_end(&listing->rows);
+    else if (listing->count == 0)
+        say("%s", filtered ? "no execution is like that" : "no execution is recorded yet");
+    if (listing->more && isatty(STDOUT_FILENO))
+        say("the newest %lld; there are older ones: see them with --all or -n", (long long)listing->limit);
 }
 
 static int run_list(struct cli *cli, const struct args *args)
 {
+    struct listing listing = {.cli = cli};
     struct execution_filter filter;
-    struct execution_list list = {0};
     struct error err;
-    int64_t limit;
+    int result;
 
     if (read_filter(args, &filter, &err) < 0 || cli_ledger(cli, LEDGER_READ, &err) < 0)
         return cli_fail(&err);
-    limit = filter.limit;
-    if (limit != NO_INT && limit < INT64_MAX)
-        filter.limit++;
-    if (executions_list(cli->ledger, &filter, &list, &err) < 0)
-        return cli_fail(&err);
-    drop_extra(&list, limit);
-    if (cli->json)
-        json_print(executions_json(cli, &list), false);
-    else if (list.count > 0)
-        executions_table(cli, &list);
-    else
-        say("%s", args->given_count > 0 ? "no execution is like that" : "no execution is recorded yet");
-    execution_list_free(&list);
-    return 0;
+    listing.limit = filter.limit;
+    if (filter.limit != NO_INT && filter.limit < INT64_MAX)
+        filter.limit++; /* tells whether there are older ones */
+    if (!cli->json)
+        listing.table = executions_table_new();
+    result = executions_each(cli->ledger, &filter, show_row, &listing, &err);
+    show_end(&listing, result == 0, args->given_count > 0);
+    return result < 0 ? cli_fail(&err) : 0;
 }
 
 static const struct option options[] = {

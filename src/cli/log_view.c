@@ -17,15 +17,12 @@ enum { SEQUENCE_MAX = 64, CHARACTER_MAX = 4 };
 
 struct log_view {
     struct log_style style;
-    bool in_line;    /* the last byte that was stamped ended no line */
-    bool coloured;   /* a colour was passed on, and not reset since */
-    bool dirty;      /* the last byte of visible text ended no line */
-    struct buf held; /* visible: an unfinished sequence or character */
-    struct {
-        char bytes[CHARACTER_MAX];
-        size_t length;
-        int64_t wall_ms;
-    } part[2]; /* json: an unfinished character, by stream */
+    bool in_line;             /* the last byte that was stamped ended no line */
+    bool coloured;            /* a colour was passed on, and not reset since */
+    bool dirty;               /* the last byte of visible text ended no line */
+    struct buf held;          /* visible: an unfinished sequence or character */
+    struct log_joiner joiner; /* json: unfinished characters, and when they began to come */
+    int64_t part_ms[2];
 };
 
 struct log_view *log_view_new(const struct log_style *style)
@@ -220,6 +217,37 @@ static void show_gap(struct log_view *view, int64_t bytes, struct buf *out)
     view->in_line = false;
 }
 
+/* --- characters --- */
+
+/* The length of a character's beginning at the end of the bytes. */
+static size_t part_length(const char *bytes, size_t length)
+{
+    for (size_t size = 1; size < CHARACTER_MAX && size <= length; size++)
+        if (is_character_part(bytes + length - size, size))
+            return size;
+    return 0;
+}
+
+void log_join(struct log_joiner *joiner, enum log_stream stream, const void *bytes, size_t length,
+              struct buf *out)
+{
+    AUTOBUF struct buf joined = {0};
+    size_t part;
+
+    buf_append(&joined, joiner->part[stream].bytes, joiner->part[stream].length);
+    buf_append(&joined, bytes, length);
+    part = part_length(joined.data, joined.len);
+    text_to_utf8(out, joined.data, joined.len - part);
+    memcpy(joiner->part[stream].bytes, joined.data + joined.len - part, part);
+    joiner->part[stream].length = part;
+}
+
+void log_join_end(struct log_joiner *joiner, enum log_stream stream, struct buf *out)
+{
+    text_to_utf8(out, joiner->part[stream].bytes, joiner->part[stream].length);
+    joiner->part[stream].length = 0;
+}
+
 /* --- JSON --- */
 
 static void print_object(json_t *object, struct buf *out)
@@ -231,49 +259,34 @@ static void print_object(json_t *object, struct buf *out)
     json_decref(object);
 }
 
-static void print_text(int64_t wall_ms, enum log_stream stream, const char *bytes, size_t length,
-                       struct buf *out)
+static void print_text(int64_t wall_ms, enum log_stream stream, const struct buf *text, struct buf *out)
 {
-    AUTOBUF struct buf text = {0};
     char at[TIME_TEXT_SIZE];
 
-    if (length == 0)
+    if (text->len == 0)
         return;
     if (wall_ms != NO_INT)
         time_format(wall_ms, at);
-    text_to_utf8(&text, bytes, length);
     print_object(json_pack("{s:s?, s:s, s:s%}", "at", wall_ms != NO_INT ? at : NULL, "stream",
-                           stream == LOG_ERR ? "err" : "out", "text", text.data, text.len),
+                           stream == LOG_ERR ? "err" : "out", "text", text->data, text->len),
                  out);
-}
-
-/* The length of a character's beginning at the end of the bytes. */
-static size_t part_length(const char *bytes, size_t length)
-{
-    for (size_t size = 1; size < CHARACTER_MAX && size <= length; size++)
-        if (is_character_part(bytes + length - size, size))
-            return size;
-    return 0;
 }
 
 static void print_part(struct log_view *view, enum log_stream stream, struct buf *out)
 {
-    print_text(view->part[stream].wall_ms, stream, view->part[stream].bytes, view->part[stream].length, out);
-    view->part[stream].length = 0;
+    AUTOBUF struct buf text = {0};
+
+    log_join_end(&view->joiner, stream, &text);
+    print_text(view->part_ms[stream], stream, &text, out);
 }
 
 static void print_chunk(struct log_view *view, const struct log_chunk *chunk, struct buf *out)
 {
-    AUTOBUF struct buf bytes = {0};
-    size_t part;
+    AUTOBUF struct buf text = {0};
 
-    buf_append(&bytes, view->part[chunk->stream].bytes, view->part[chunk->stream].length);
-    buf_append(&bytes, chunk->data, chunk->length);
-    part = part_length(bytes.data, bytes.len);
-    print_text(chunk->wall_ms, chunk->stream, bytes.data, bytes.len - part, out);
-    memcpy(view->part[chunk->stream].bytes, bytes.data + bytes.len - part, part);
-    view->part[chunk->stream].length = part;
-    view->part[chunk->stream].wall_ms = chunk->wall_ms;
+    log_join(&view->joiner, chunk->stream, chunk->data, chunk->length, &text);
+    print_text(chunk->wall_ms, chunk->stream, &text, out);
+    view->part_ms[chunk->stream] = chunk->wall_ms;
 }
 
 static void print_json(struct log_view *view, const struct log_chunk *chunk, struct buf *out)

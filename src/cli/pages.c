@@ -126,7 +126,7 @@ static void output_line(const char *line, size_t length)
     printf("  %s\n", visible.data);
 }
 
-static void output_lines(const struct execution *execution)
+static void output_lines(const char *title, const struct execution *execution)
 {
     AUTOBUF struct buf tail = {0};
     struct error err;
@@ -138,7 +138,7 @@ static void output_lines(const struct execution *execution)
         return;
     }
     if (tail.len > 0)
-        puts("\nOutput:");
+        printf("\n%s:\n", title);
     for (size_t at = 0; at < tail.len;) {
         const char *end = memchr(tail.data + at, '\n', tail.len - at);
         size_t length = end ? (size_t)(end - (tail.data + at)) : tail.len - at;
@@ -167,7 +167,7 @@ void execution_page(struct cli *cli, const struct execution *execution)
     words_line("UID", execution->uid);
     words_line("Parent", execution->parent_uid);
     words_line("Log", execution->log);
-    output_lines(execution);
+    output_lines("Output", execution);
 }
 
 static void totals_line(const char *totals)
@@ -199,17 +199,20 @@ static void stage_lines(const char *stages)
     json_decref(array);
 }
 
-/* Its newest executions, as a table below the rest. */
+/* Its newest executions, as a table below the rest, and what the newest of them wrote. */
 static int session_executions(struct cli *cli, const struct session *session, struct error *err)
 {
     struct execution_filter filter = {.session = session->id, .since = NO_INT, .limit = SESSION_EXECUTIONS};
     struct execution_list list = {0};
+    AUTOFREE char *title = NULL;
 
     if (executions_list(cli->ledger, &filter, &list, err) < 0)
         return -1;
     if (list.count > 0) {
         puts("\nExecutions, newest first:");
         executions_table(cli, &list);
+        title = mem_printf("Output of #%" PRId64, list.items[0]->id);
+        output_lines(title, list.items[0]);
     }
     execution_list_free(&list);
     return 0;

@@ -3,6 +3,7 @@
  * exit status. What is wrong with the command line or the configuration is found here, before anything is
  * spawned: 125.
  */
+#include <supervise/cli/runner.h>
 #include <supervise/cli/verbs.h>
 
 #include <stdio.h>
@@ -20,8 +21,6 @@
 #include <supervise/supervisor/detach.h>
 #include <supervise/supervisor/run.h>
 
-enum { OURS = 125 };
-
 static const struct option options[] = {
     {'s', "session", "ID", "the session this run drives; made where it doesn't exist"},
     {'w', "workflow", "NAME", "the workflow of a new session"},
@@ -29,7 +28,8 @@ static const struct option options[] = {
     {0, "timeout", "D", "end it after D (90s, 15m, 1h30m), time asleep not counted"},
     {0, "idle-timeout", "D", "end it after D without output, report or heartbeat"},
     {0, "kill-after", "D", "from SIGTERM to SIGKILL when it is ended (10s)"},
-    {0, "capture", "auto|pipe|none", "pipe keeps the output; none gives the command our own descriptors"},
+    {0, "capture", "auto|pty|pipe|none",
+     "pty: a terminal of its own; none: our own descriptors, nothing kept"},
     {0, "require-session", NULL, "exit 0 without any session is incomplete"},
     {0, "cwd", "DIR", "run it in DIR"},
     {0, "env", "K=V", "one more variable for the command; may be repeated"},
@@ -90,27 +90,12 @@ static int extra_environment(const struct args *args, char ***list, struct error
     return 0;
 }
 
-/* auto: pipes, but for a command that talks to a terminal with both stdin and stdout. */
-static bool capture_wanted(const char *capture)
-{
-    if (strcmp(capture, "auto") == 0)
-        return !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO));
-    return strcmp(capture, "none") != 0;
-}
-
-static int find_workflow(const struct settings *settings, const char *name, char **definition,
-                         struct error *err)
+/* NULL where it isn't configured: an existing session keeps its own, a new one is refused by the ledger. */
+static char *find_workflow(const struct settings *settings, const char *name)
 {
     const json_t *workflow = name ? json_object_get(settings->workflows, name) : NULL;
 
-    *definition = NULL;
-    if (!name)
-        return 0;
-    if (!workflow)
-        return error_set(err, ERR_NOT_FOUND,
-                         "no workflow \"%s\" in the configuration; see `supervise config path`", name);
-    *definition = json_dumps(workflow, JSON_COMPACT);
-    return 0;
+    return workflow ? json_dumps(workflow, JSON_COMPACT) : NULL;
 }
 
 static int make_plan(struct cli *cli, const struct args *args, struct run_plan *plan, char **definition,
@@ -130,6 +115,7 @@ static int make_plan(struct cli *cli, const struct args *args, struct run_plan *
         .name = args_get(args, "name"),
         .cwd = args_get(args, "cwd"),
         .settings = settings,
+        .attempt = 1,
         .timeout_ms = settings->run_timeout,
         .idle_timeout_ms = settings->run_idle_timeout,
         .kill_after_ms = settings->run_kill_after,
@@ -138,80 +124,16 @@ static int make_plan(struct cli *cli, const struct args *args, struct run_plan *
         .keep_stragglers = args_has(args, "keep-stragglers"),
         .require_session = settings->run_require_session || args_has(args, "require-session"),
         .no_ledger_ok = args_has(args, "no-ledger-ok"),
-        .capture = args_has(args, "detach") ? strcmp(capture, "none") != 0 : capture_wanted(capture),
+        .capture = run_capture(capture, args_has(args, "detach")),
     };
-    if (strcmp(capture, "pty") == 0)
-        return error_set(
-            err, ERR_USAGE,
-            "cannot give the command a terminal of its own: run.capture takes auto, pipe or none");
     if (args_duration(args, "timeout", &plan->timeout_ms, err) ||
         args_duration(args, "idle-timeout", &plan->idle_timeout_ms, err) ||
         args_duration(args, "kill-after", &plan->kill_after_ms, err) || check_session(plan->session, err) ||
         check_name(plan->name, err) || check_directory(plan->cwd, err) ||
-        extra_environment(args, &plan->extra_environment, err) ||
-        find_workflow(settings, plan->workflow, definition, err))
+        extra_environment(args, &plan->extra_environment, err))
         return -1;
-    plan->workflow_definition = *definition;
+    plan->workflow_definition = *definition = find_workflow(settings, plan->workflow);
     return 0;
-}
-
-/* ---- The end ---- */
-
-/* One line: number, outcome, why, and what to do; quiet with -q. */
-static void summarise(struct cli *cli, const struct run_result *result)
-{
-    const struct execution *row = result->row;
-    AUTOFREE char *explanation = NULL, *next = NULL;
-    const char *style, *label;
-    bool color;
-
-    if (cli->level < 0)
-        return;
-    label = outcome_label(row, STANDING_FINE, &style);
-    color = cli_color(cli, stderr) && style;
-    words_explain(cli, row, &explanation, &next);
-    if (row->id != NO_INT)
-        fprintf(stderr, "supervise: #%lld ", (long long)row->id);
-    else
-        fprintf(stderr, "supervise: ");
-    fprintf(stderr, "%s%s%s%s%s: %s%s%s\n", color ? "\033[" : "", color ? style : "", color ? "m" : "", label,
-            color ? "\033[0m" : "", explanation, next ? "; next: " : "", next ? next : "");
-}
-
-static int exit_status(struct cli *cli, const struct args *args, const struct run_result *result)
-{
-    const char *which = args_get(args, "exit-code");
-    const struct execution *row = result->row;
-    struct verdict verdict = {row->outcome ? outcome_from_name(row->outcome) : OUTCOME_NONE, row->reason};
-
-    if (result->spawn_error || (which && strcmp(which, "child") == 0))
-        return result->status;
-    return outcome_exit_status(&verdict, (int)row->exit_code, row->signal == NO_INT ? 0 : (int)row->signal,
-                               (int)cli->settings->run_incomplete_exit);
-}
-
-static int fail(const struct error *err)
-{
-    say_error("%s", err->text);
-    return OURS;
-}
-
-static int run_here(struct cli *cli, const struct args *args, const struct run_plan *plan,
-                    struct inherited *inherited)
-{
-    struct run_result result;
-    struct error err;
-    int status;
-
-    if (run_execution(plan, inherited, NULL, NULL, &result, &err))
-        return fail(&err);
-    if (result.spawn_error)
-        say_error("%s", result.spawn_error);
-    else
-        summarise(cli, &result);
-    status = exit_status(cli, args, &result);
-    run_result_free(&result);
-    return status;
 }
 
 static int run_detached(struct cli *cli, const struct run_plan *plan, struct inherited *inherited)
@@ -220,7 +142,7 @@ static int run_detached(struct cli *cli, const struct run_plan *plan, struct inh
     struct error err;
 
     if (detach_execution(plan, inherited, &report, &err))
-        return fail(&err);
+        return run_fail(&err);
     if (report.status) {
         say_error("%s", report.text);
         return report.status;
@@ -229,7 +151,10 @@ static int run_detached(struct cli *cli, const struct run_plan *plan, struct inh
         json_print(json_pack("{s:I, s:s}", "id", (json_int_t)report.number, "uid", report.uid), false);
     else
         printf("%s\n", report.uid);
-    fflush(stdout);
+    if (fflush(stdout)) {
+        say_error("cannot write the UID to stdout: %s; it is %s", strerror(errno), report.uid);
+        return ERR_OTHER;
+    }
     if (report.number)
         say("#%lld runs in the background; `supervise wait %lld` waits for its end", (long long)report.number,
             (long long)report.number);
@@ -239,20 +164,19 @@ static int run_detached(struct cli *cli, const struct run_plan *plan, struct inh
 static int run(struct cli *cli, const struct args *args)
 {
     AUTOFREE char *definition = NULL;
+    const char *exit_code = args_get(args, "exit-code");
     struct inherited inherited;
     struct run_plan plan = {0};
     struct error err;
-    bool closed[3];
     int status;
 
-    inherit_plug(closed);
-    inherit_read(&inherited, closed);
+    run_inherit(&inherited);
     if (make_plan(cli, args, &plan, &definition, &err))
-        status = fail(&err);
+        status = run_fail(&err);
     else if (plan.detached)
         status = run_detached(cli, &plan, &inherited);
     else
-        status = run_here(cli, args, &plan, &inherited);
+        status = run_here(cli, &plan, &inherited, exit_code && strcmp(exit_code, "child") == 0);
     free(plan.extra_environment);
     inherit_free(&inherited);
     return status;
@@ -262,14 +186,15 @@ const struct verb verb_run = {
     .name = "run",
     .synopsis = "[OPTIONS] [--] COMMAND [ARG...]",
     .summary = "run a command, record it, and say how it really ended",
-    .examples =
-        "supervise -- make test                   # run it; `supervise list` shows it ever after\n"
-        "supervise -s import-7 -- ./import.sh     # a part of session import-7: exit 0 alone is no success\n"
-        "supervise --timeout 2h -- ./nightly.sh   # ended after two hours awake\n"
-        "supervise -d -n crawl -- ./crawl.sh      # in the background; `supervise wait crawl`\n",
+    .examples = "supervise -- make test                   # run it; `supervise list` shows it ever after\n"
+                "supervise -s import-7 -- ./import.sh     # a part of session import-7: exit 0 alone is no "
+                "success\n"
+                "supervise --timeout 2h -- ./nightly.sh   # ended after two hours awake\n"
+                "supervise -d -n crawl -- ./crawl.sh      # in the background; `supervise wait crawl`\n",
     .options = options,
     .words_min = 1,
     .words_max = SIZE_MAX,
     .run = run,
     .command = true,
+    .wraps = true,
 };

@@ -52,7 +52,8 @@ static int read_id(const struct args *args, const char **id, struct error *err)
 }
 
 /* Which session is meant, said on stderr where it wasn't named. The caller frees *id. */
-static int find_session(struct cli *cli, const char *named, const char **caller, char **id, struct error *err)
+static int find_session(struct cli *cli, const char *named, const char **caller, char **id, bool *only_active,
+                        struct error *err)
 {
     const char *how = NULL;
 
@@ -60,6 +61,7 @@ static int find_session(struct cli *cli, const char *named, const char **caller,
         return -1;
     if (strcmp(how, "option") != 0)
         say("session %s (via %s)", *id, how);
+    *only_active = strcmp(how, "only-active") == 0;
     return 0;
 }
 
@@ -94,15 +96,21 @@ static int begin(struct cli *cli, const struct args *args, struct error *err)
     AUTOFREE char *definition = NULL;
     AUTOFREE char *id = NULL;
     enum begin_result result;
+    struct error unknown = {0};
 
     if (read_id(args, &request.id, err) < 0 || cli_settings(cli, err) < 0)
         return -1;
-    if (request.workflow && !(definition = workflow_definition(cli, request.workflow, err)))
+    /* A session keeps its own definition: a workflow that isn't configured any more is refused for a new one
+     * only. */
+    if (request.workflow)
+        request.definition = definition = workflow_definition(cli, request.workflow, &unknown);
+    if (cli_ledger(cli, LEDGER_WRITE, err) < 0 || cli_caller(cli, &request.execution_uid, err) < 0)
         return -1;
-    request.definition = definition;
-    if (cli_ledger(cli, LEDGER_WRITE, err) < 0 || cli_caller(cli, &request.execution_uid, err) < 0 ||
-        session_begin(cli->ledger, &request, &result, &id, err) < 0)
+    if (session_begin(cli->ledger, &request, &result, &id, err) < 0) {
+        if (request.workflow && !definition && err->code == ERR_NOT_FOUND)
+            *err = unknown;
         return -1;
+    }
     if (!request.id && result != SESSION_CREATED)
         say("session %s (via execution)", id);
     say_detail("session %s %s", id, did[result]);
@@ -122,10 +130,12 @@ static int run_show(struct cli *cli, const struct args *args)
 {
     AUTOFREE char *id = NULL;
     const char *named, *caller;
+    bool only_active;
     struct error err;
 
     if (read_id(args, &named, &err) < 0 || cli_ledger(cli, LEDGER_READ, &err) < 0 ||
-        find_session(cli, named, &caller, &id, &err) < 0 || print_session(cli, id, true, &err) < 0)
+        find_session(cli, named, &caller, &id, &only_active, &err) < 0 ||
+        print_session(cli, id, true, &err) < 0)
         return cli_fail(&err);
     return 0;
 }
@@ -152,42 +162,48 @@ static int run_list(struct cli *cli, const struct args *args)
 
 /* --- close --- */
 
-static void wake_ended(struct execution_list *ended)
+static void wake_ended(const struct execution_list *ended)
 {
     for (size_t i = 0; i < ended->count; i++) {
         say("#%" PRId64 " ends with it", ended->items[i]->id);
         supervisor_wake(ended->items[i]);
     }
-    execution_list_free(ended);
 }
 
-static int close_session(struct cli *cli, const struct args *args, struct error *err)
+static int close_session(struct cli *cli, const struct args *args, struct close_result *result,
+                         struct error *err)
 {
     struct close_request request = {.reason = args_has(args, "abort") ? "aborted" : "completed",
                                     .why = args_get(args, "why")};
-    struct execution_list ended = {0};
     AUTOFREE char *id = NULL;
     const char *named;
-    bool already = false;
 
     if (request.why && !args_has(args, "abort"))
         return error_set(err, ERR_USAGE, "--why goes with --abort: a completed session needs no reason");
     if (read_id(args, &named, err) < 0 || cli_ledger_existing(cli, err) < 0 ||
-        find_session(cli, named, &request.execution_uid, &id, err) < 0)
+        find_session(cli, named, &request.execution_uid, &id, &request.link, err) < 0)
         return -1;
     request.id = id;
-    if (session_close(cli->ledger, &request, &already, &ended, err) < 0)
+    if (session_close(cli->ledger, &request, result, err) < 0) {
+        if (result->needs) /* too much for an error's one text, perhaps, and all of it counts */
+            say_error("cannot close session %s as completed: %s", id, result->needs);
         return -1;
-    say(already ? "session %s was already closed" : "session %s closed as %s", id, request.reason);
-    wake_ended(&ended);
+    }
+    say(result->already ? "session %s was already closed" : "session %s closed as %s", id, request.reason);
+    wake_ended(&result->ended);
     return cli->json ? print_session(cli, id, false, err) : 0;
 }
 
 static int run_close(struct cli *cli, const struct args *args)
 {
+    struct close_result result = {0};
     struct error err;
+    int status = 0;
 
-    return close_session(cli, args, &err) < 0 ? cli_fail(&err) : 0;
+    if (close_session(cli, args, &result, &err) < 0)
+        status = result.needs ? (int)err.code : cli_fail(&err);
+    close_result_free(&result);
+    return status;
 }
 
 /* --- the verbs --- */
@@ -200,11 +216,12 @@ static const struct option begin_options[] = {
 
 const struct verb verb_session_begin = {
     .name = "session begin",
-    .synopsis = "[OPTIONS]",
+    .synopsis = "[OPTIONS] [ID]",
     .summary = "begin a session, go on with an active one, or reopen a closed one; prints its id",
-    .examples = "supervise session begin --session review-42 --workflow review  # safe to call again\n"
+    .examples = "supervise session begin review-42 --workflow review  # safe to call again\n"
                 "id=$(supervise session begin --workflow review)  # with an id that is made\n",
     .options = begin_options,
+    .words_max = 1,
     .run = run_begin,
 };
 

@@ -11,7 +11,7 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/text.h>
 
-enum { GAP = 2, FLEXIBLE_MIN = 12, WIDTH_UNKNOWN = 80 };
+enum { GAP = 2, WIDTH_UNKNOWN = 80 };
 
 struct cell {
     char *text;
@@ -20,21 +20,19 @@ struct cell {
 };
 
 struct table {
-    const char *titles[TABLE_COLUMNS];
-    size_t columns, flexible;
+    const struct column *column; /* static, as the caller's table is */
+    size_t columns;
     struct cell *cells; /* row after row */
     size_t count, room;
 };
 
-struct table *table_new(const char *const *titles, size_t flexible)
+struct table *table_new(const struct column *columns)
 {
     struct table *table = mem_alloc(sizeof *table);
 
-    table->flexible = flexible;
-    while (table->columns < TABLE_COLUMNS && titles[table->columns]) {
-        table->titles[table->columns] = titles[table->columns];
+    table->column = columns;
+    while (table->columns < TABLE_COLUMNS && columns[table->columns].title)
         table->columns++;
-    }
     return table;
 }
 
@@ -77,8 +75,8 @@ static void measure(const struct table *table, size_t widths[TABLE_COLUMNS])
             widths[column] = table->cells[i].width;
     }
     for (size_t column = 0; column < table->columns; column++)
-        if (widths[column] > 0 && widths[column] < text_columns(table->titles[column]))
-            widths[column] = text_columns(table->titles[column]);
+        if (widths[column] > 0 && widths[column] < text_columns(table->column[column].title))
+            widths[column] = text_columns(table->column[column].title);
 }
 
 static size_t line_width(const size_t widths[TABLE_COLUMNS])
@@ -90,19 +88,33 @@ static size_t line_width(const size_t widths[TABLE_COLUMNS])
     return total ? total - GAP : 0;
 }
 
-/* Narrows the flexible column first, then whichever is widest, until a line takes `width`. */
+/* What is tried, in this order, until a line fits: columns that yield so early are cut to this width. */
+static const struct {
+    enum column_yields yields;
+    size_t least;
+} cuts[] = {{YIELDS_FIRST, 12}, {YIELDS_NEXT, 4}, {YIELDS_LATE, 4}, {YIELDS_LAST, 1}};
+
+/* The widest column that may still be cut; table->columns where there is none. */
+static size_t widest(const struct table *table, const size_t widths[TABLE_COLUMNS], enum column_yields yields,
+                     size_t least)
+{
+    size_t found = table->columns;
+
+    for (size_t i = 0; i < table->columns; i++)
+        if (table->column[i].yields <= yields && widths[i] > least &&
+            (found == table->columns || widths[i] > widths[found]))
+            found = i;
+    return found;
+}
+
 static void fit(const struct table *table, size_t widths[TABLE_COLUMNS], size_t width)
 {
-    while (width > 0 && line_width(widths) > width) {
-        size_t column = table->flexible;
+    for (size_t i = 0; width > 0 && i < sizeof cuts / sizeof *cuts; i++) {
+        size_t column;
 
-        if (widths[column] <= FLEXIBLE_MIN)
-            for (size_t i = 0; i < table->columns; i++)
-                if (widths[i] > widths[column])
-                    column = i;
-        if (widths[column] <= 1)
-            return;
-        widths[column]--;
+        while (line_width(widths) > width &&
+               (column = widest(table, widths, cuts[i].yields, cuts[i].least)) < table->columns)
+            widths[column]--;
     }
 }
 
@@ -156,9 +168,9 @@ void table_print(struct table *table, const struct cli *cli)
     measure(table, widths);
     fit(table, widths, terminal_width());
     for (size_t column = 0; column < table->columns; column++)
-        titles[column] = (struct cell){.text = (char *)table->titles[column],
+        titles[column] = (struct cell){.text = (char *)table->column[column].title,
                                        .style = "1",
-                                       .width = text_columns(table->titles[column])};
+                                       .width = text_columns(table->column[column].title)};
     if (table->count > 0)
         print_row(table, titles, widths, color);
     for (size_t i = 0; i + table->columns <= table->count; i += table->columns)

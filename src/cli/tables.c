@@ -6,7 +6,7 @@
 #include <supervise/base/buf.h>
 #include <supervise/cli/words.h>
 
-static void execution_row(struct cli *cli, struct table *table, const struct execution *execution)
+void executions_table_row(struct cli *cli, struct table *table, const struct execution *execution)
 {
     const char *style;
     const char *label = outcome_label(execution, execution_standing(cli, execution), &style);
@@ -27,14 +27,23 @@ static void execution_row(struct cli *cli, struct table *table, const struct exe
     table_cell(table, command, NULL);
 }
 
+struct table *executions_table_new(void)
+{
+    static const struct column columns[] = {
+        {"#", YIELDS_LAST},       {"STATE", YIELDS_LAST},    {"NAME", YIELDS_NEXT},
+        {"SESSION", YIELDS_NEXT}, {"STARTED", YIELDS_LAST},  {"TOOK", YIELDS_LAST},
+        {"STATUS", YIELDS_NEXT},  {"COMMAND", YIELDS_FIRST}, {NULL, YIELDS_LAST},
+    };
+
+    return table_new(columns);
+}
+
 void executions_table(struct cli *cli, const struct execution_list *list)
 {
-    static const char *const titles[] = {"#",    "STATE",  "NAME",    "SESSION", "STARTED",
-                                         "TOOK", "STATUS", "COMMAND", NULL};
-    struct table *table = table_new(titles, 7);
+    struct table *table = executions_table_new();
 
     for (size_t i = 0; i < list->count; i++)
-        execution_row(cli, table, list->items[i]);
+        executions_table_row(cli, table, list->items[i]);
     table_print(table, cli);
 }
 
@@ -56,9 +65,13 @@ static void session_row(struct table *table, const struct session *session)
 
 void sessions_table(struct cli *cli, const struct session_list *list)
 {
-    static const char *const titles[] = {"SESSION", "WORKFLOW", "STATUS", "COMPLETENESS", "PHASE", "ROUND",
-                                         "UPDATED", "NEXT",     NULL};
-    struct table *table = table_new(titles, 0);
+    /* The id is what every verb wants to be given: it goes whole for as long as it can. */
+    static const struct column columns[] = {
+        {"SESSION", YIELDS_LATE},       {"WORKFLOW", YIELDS_FIRST}, {"STATUS", YIELDS_LAST},
+        {"COMPLETENESS", YIELDS_FIRST}, {"PHASE", YIELDS_FIRST},    {"ROUND", YIELDS_LAST},
+        {"UPDATED", YIELDS_LAST},       {"NEXT", YIELDS_FIRST},     {NULL, YIELDS_LAST},
+    };
+    struct table *table = table_new(columns);
 
     for (size_t i = 0; i < list->count; i++)
         session_row(table, list->items[i]);

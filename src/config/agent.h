@@ -8,7 +8,8 @@
 json_t *agents_built_in(void);
 
 /*
- * Reads [agent.NAME] over what is known of that agent, key by key; a new one matches its own name. `origins`:
+ * Reads [agent.NAME] over what is known of that agent, key by key; a new one matches its own name.
+ * "session_id" and "session_pattern" are two ways to one thing: the one takes the other's place. `origins`:
  * gets "agent.NAME.KEY" -> "FILE:LINE" for every key that was read. A file found above may not say what to
  * run.
  */

@@ -184,7 +184,7 @@ static int read_choice(const struct reading *reading, int *choice)
 
 static int read_path(const struct reading *reading, struct settings *settings)
 {
-    const char *text = reading->value->as.string.data, *home = getenv("HOME");
+    const char *text = reading->value->as.string.data, *home = path_home();
     AUTOFREE char *joined = NULL;
 
     if (reading->value->type != TOML_STRING || !*text)
@@ -192,9 +192,9 @@ static int read_path(const struct reading *reading, struct settings *settings)
     if (text[0] == '~') {
         if (text[1] && text[1] != '/')
             return expected(reading, "a path (of homes only \"~/\" is known)");
-        if (!home || !*home)
+        if (!home)
             return fault(reading->err, reading->file->name, reading->value->line,
-                         "%s: \"~\" needs HOME, which is not set", reading->what);
+                         "%s: \"~\" needs HOME, which is not set to an absolute path", reading->what);
         joined = mem_printf("%s%s", home, text + 1);
     } else {
         joined = text[0] == '/' ? mem_strdup(text) : mem_printf("%s/%s", reading->file->directory, text);
@@ -286,7 +286,8 @@ json_t *json_from_bytes(const char *text)
 {
     AUTOBUF struct buf utf8 = {0};
 
-    buf_append(&utf8, "", 0);
+    if (!text)
+        return json_null();
     text_to_utf8(&utf8, text, strlen(text));
     return json_string(utf8.data);
 }

@@ -21,6 +21,7 @@
 
 #define AT(field) .offset = offsetof(struct settings, field)
 #define HOUR (INT64_C(3600) * 1000)
+#define NO_PLACE "neither HOME nor XDG_STATE_HOME is set to an absolute path"
 
 static const struct setting table[] = {
     {"store", "path", SETTING_PATH, NULL, AT(store_path)},
@@ -268,18 +269,25 @@ static int find_places(struct settings *settings, const char *db_option, struct 
         return -1;
     if (!settings->store_path) {
         state_home = path_state_home();
-        if (!state_home)
-            return error_set(
-                err, ERR_OTHER,
-                "cannot find a place for the ledger: neither XDG_STATE_HOME nor HOME is set; set one, "
-                "or name a file with --db");
-        settings->store_path = mem_printf("%s/supervise/supervise.db", state_home);
+        if (state_home)
+            settings->store_path = mem_printf("%s/supervise/supervise.db", state_home);
+        else
+            set_origin(settings, number_of("store", "path"), mem_strdup(NO_PLACE));
     }
-    if (!settings->log_dir) {
+    if (!settings->log_dir && !settings->store_path)
+        set_origin(settings, number_of("log", "dir"), mem_strdup("no ledger to stand beside"));
+    if (!settings->log_dir && settings->store_path) {
         directory = path_parent(settings->store_path);
         settings->log_dir = mem_printf("%s/logs", directory);
     }
     return 0;
+}
+
+const char *settings_ledger(const struct settings *settings, struct error *err)
+{
+    if (!settings->store_path)
+        error_set(err, ERR_OTHER, "cannot find a place for the ledger: " NO_PLACE "; name a file with --db");
+    return settings->store_path;
 }
 
 struct settings *settings_load(const char *config_option, const char *db_option, struct error *err)

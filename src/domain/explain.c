@@ -9,16 +9,7 @@
 
 #include <string.h>
 
-enum next {
-    NEXT_NONE,
-    NEXT_LOG,
-    NEXT_FOLLOW,
-    NEXT_DRIVE,
-    NEXT_RESUME,
-    NEXT_BEGIN,
-    NEXT_IN_SESSION,
-    NEXT_SWEEP
-};
+enum next { NEXT_NONE, NEXT_LOG, NEXT_FOLLOW, NEXT_DRIVE, NEXT_RESUME, NEXT_BEGIN, NEXT_IN_SESSION };
 
 /* NEXT_DRIVE is decided by the session: see next_of(). */
 static const char *const next_commands[] = {
@@ -27,7 +18,6 @@ static const char *const next_commands[] = {
     [NEXT_RESUME] = "supervise resume {number}",
     [NEXT_BEGIN] = "supervise session begin --session {session}",
     [NEXT_IN_SESSION] = "supervise run --session NAME -- ...",
-    [NEXT_SWEEP] = "supervise sweep",
 };
 
 struct sentence {
@@ -42,7 +32,7 @@ static const struct sentence sentences[] = {
     {OUTCOME_NONE, NEXT_FOLLOW, "running", "running{running}{stopping}"},
     {OUTCOME_NONE, NEXT_FOLLOW, "unsupervised",
      "running{running}{stopping}, but its supervisor {gone}, so its end will not be seen as it happens"},
-    {OUTCOME_NONE, NEXT_SWEEP, "lost", "not known to have ended{running}, but its supervisor {gone}"},
+    {OUTCOME_NONE, NEXT_LOG, "lost", "not known to have ended{running}, but its supervisor {gone}"},
 
     {OUTCOME_SUCCESS, NEXT_NONE, "completed", "{end}, and session {session} {completed}{before-stop}"},
     {OUTCOME_SUCCESS, NEXT_NONE, "exit", "{end}{helped}"},

@@ -47,11 +47,11 @@ bool ref_number(const char *ref, int64_t *number)
     if (ref[0] == '\0' || ref[strspn(ref, DIGITS)] != '\0')
         return false;
     for (; *ref; ref++) {
-        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, *ref - '0', &value))
-            return false;
+        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, *ref - '0', &value)) {
+            value = 0;
+            break;
+        }
     }
-    if (value == 0)
-        return false;
     *number = value;
     return true;
 }

@@ -42,6 +42,23 @@ void identity_machine(struct machine *machine)
         machine->pid_ns = (int64_t)status.st_ino;
 }
 
+/*
+ * Whether /proc speaks of our pid namespace: in that of another one the numbers mean other processes. Asked
+ * once a process.
+ */
+static bool proc_is_ours(void)
+{
+    static pid_t asked_by;
+    static bool ours;
+    char target[16] = "";
+
+    if (asked_by != getpid()) {
+        asked_by = getpid();
+        ours = readlink("/proc/self", target, sizeof target - 1) > 0 && atoi(target) == asked_by;
+    }
+    return ours;
+}
+
 int identity_process(pid_t pid, struct process *process)
 {
     char path[32], text[1024];
@@ -49,6 +66,8 @@ int identity_process(pid_t pid, struct process *process)
     int parent, group;
     long long start;
 
+    if (!proc_is_ours())
+        return -1;
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     if (read_small(path, text, sizeof text) <= 0)
         return -1;

@@ -60,10 +60,13 @@ static void read_children(struct inherited *inherited)
         return;
     file = fopen("/proc/thread-self/children", "re");
     while (file && fscanf(file, "%d", &pid) == 1) {
+        struct process process;
         size_t size = (inherited->child_count + 1) * sizeof *inherited->children;
 
+        if (identity_process(pid, &process))
+            continue;
         inherited->children = mem_resize(inherited->children, size);
-        inherited->children[inherited->child_count++] = pid;
+        inherited->children[inherited->child_count++] = process;
     }
     if (file)
         fclose(file);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/process/leader.h>
 
 /* sd_listen_fds(3): sockets passed to us are for the command, which must find its own pid there. */
 static char *listen_pid_of(char **environment)
@@ -61,6 +62,8 @@ static _Noreturn void become(const struct spawn_plan *plan, char *listen_pid, in
 {
     if (plan->own_group)
         setpgid(0, 0);
+    if (plan->terminal >= 0) /* all signals are blocked: from the background this would stop us otherwise */
+        tcsetpgrp(plan->terminal, getpid());
     if (plan->die_with_parent) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
@@ -94,18 +97,82 @@ static char *make_room_for_pid(char **environment, char ***place)
     return memcpy(mem_alloc(32), "LISTEN_PID=", 11);
 }
 
+/* What a fork of the command needs to know, on a terminal of its own or not. */
+struct start {
+    const struct spawn_plan *plan;
+    char *listen_pid;
+    int report;
+    pid_t parent; /* who it must still be a child of */
+};
+
+static pid_t fork_command(void *context)
+{
+    struct start *start = context;
+    pid_t pid;
+
+    start->parent = getpid();
+    pid = fork();
+    if (pid == 0)
+        become(start->plan, start->listen_pid, start->report, start->parent);
+    /* Here too, so that the group exists whichever of the two comes first; after the exec it fails and
+     * needn't succeed. */
+    if (pid > 0 && start->plan->own_group)
+        setpgid(pid, pid);
+    return pid;
+}
+
+/* The pid that the leader got, or -1 with errno. */
+static pid_t read_pid(int relay)
+{
+    ssize_t length;
+    int pid;
+
+    do
+        length = read(relay, &pid, sizeof pid);
+    while (length < 0 && errno == EINTR);
+    if (length != (ssize_t)sizeof pid)
+        pid = -ECHILD;
+    if (pid < 0)
+        errno = -pid;
+    return pid < 0 ? -1 : pid;
+}
+
+static pid_t fork_leader(struct start *start, struct child *child)
+{
+    int relay[2], release[2];
+
+    if (pipe2(relay, O_CLOEXEC))
+        return -1;
+    if (pipe2(release, O_CLOEXEC)) {
+        close(relay[0]);
+        close(relay[1]);
+        return -1;
+    }
+    child->leader = fork();
+    if (child->leader == 0) {
+        close(release[1]);
+        if (start->plan->die_with_parent)
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+        leader_live(start->plan->terminal, &(struct leader_ends){relay[1], release[0]}, fork_command, start);
+    }
+    close(relay[1]);
+    close(release[0]);
+    child->relay = relay[0];
+    child->release = release[1];
+    return child->leader < 0 ? -1 : read_pid(relay[0]);
+}
+
 int spawn_start(const struct spawn_plan *plan, struct child *child, struct error *err)
 {
-    int ends[2];
+    int ends[2], number;
     char **place = NULL;
     char *before = NULL;
     AUTOFREE char *listen_pid = make_room_for_pid(plan->environment, &place);
-    pid_t parent = getpid();
+    struct start start = {plan, listen_pid ? listen_pid + 11 : NULL, -1, -1};
 
-    *child = (struct child){-1, -1};
+    *child = NO_CHILD;
     if (pipe2(ends, O_CLOEXEC)) {
-        int number = errno;
-
+        number = errno;
         error_errno(err, "cannot start %s: pipe", plan->argv[0]);
         errno = number;
         return -1;
@@ -114,27 +181,22 @@ int spawn_start(const struct spawn_plan *plan, struct child *child, struct error
         before = *place;
         *place = listen_pid;
     }
-    child->pid = fork();
-    if (child->pid == 0)
-        become(plan, listen_pid ? listen_pid + 11 : NULL, ends[1], parent);
+    start.report = ends[1];
+    child->pid = plan->terminal >= 0 ? fork_leader(&start, child) : fork_command(&start);
+    number = errno;
     if (listen_pid)
         *place = before;
-    if (child->pid < 0) {
-        int number = errno;
-
-        error_errno(err, "cannot start %s: fork", plan->argv[0]);
-        close(ends[0]);
-        close(ends[1]);
-        errno = number;
-        return -1;
-    }
-    /* Here too, so that the group exists whichever of the two comes first; after the exec it fails and
-     * needn't succeed. */
-    if (plan->own_group)
-        setpgid(child->pid, child->pid);
     close(ends[1]);
     child->handshake = ends[0];
-    return 0;
+    if (child->pid > 0)
+        return 0;
+    errno = number;
+    error_errno(err, "cannot start %s: fork", plan->argv[0]);
+    fd_close(&child->handshake);
+    fd_close(&child->relay);
+    fd_close(&child->release);
+    errno = number;
+    return -1;
 }
 
 void spawn_report_read(struct child *child, struct spawn_report *report)
@@ -168,6 +230,15 @@ static bool find_file(const char *name, char path[PATH_MAX])
             return true;
     }
     return false;
+}
+
+bool spawn_finds(const char *name, const char *cwd)
+{
+    char path[PATH_MAX];
+    AUTOFREE char *from_there =
+        cwd && *name != '/' && strchr(name, '/') ? mem_printf("%s/%s", cwd, name) : mem_strdup(name);
+
+    return *name && find_file(from_there, path);
 }
 
 /* The interpreter that the first line of a script names. */

@@ -45,11 +45,11 @@ static void take_children(const struct tree *all, pid_t parent, struct tree *tre
         if (process->parent != parent || process->pid == parent)
             continue;
         branch = judge(process, context);
-        if (branch == TREE_LEAVE)
-            continue;
-        tree->items = mem_resize(tree->items, (tree->count + 1) * sizeof *tree->items);
-        tree->items[tree->count++] = *process;
-        if (branch == TREE_TAKE)
+        if (branch == TREE_TAKE || branch == TREE_TAKE_ONE) {
+            tree->items = mem_resize(tree->items, (tree->count + 1) * sizeof *tree->items);
+            tree->items[tree->count++] = *process;
+        }
+        if (branch == TREE_TAKE || branch == TREE_PASS)
             take_children(all, process->pid, tree, judge, context);
     }
 }

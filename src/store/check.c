@@ -1,6 +1,7 @@
 /*
  * What must hold in every ledger, as queries that find what breaks it: a row is a finding, its one column
- * says which. The first two are SQLite's own and tell a damaged file; the rest are invariants of ours.
+ * says which. Damage is what SQLite itself can't read, or a schema that isn't ours; the rest are invariants
+ * of ours.
  */
 #include "sql.h"
 
@@ -14,9 +15,26 @@ static const struct {
     const char *sql;
 } checks[] = {
     {"integrity", true, "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'"},
-    {"foreign-keys", true,
+    {"foreign-keys", false,
      "SELECT \"table\" || ' row ' || coalesce(rowid, '?') || ' refers to a missing row of ' || parent"
      " FROM pragma_foreign_key_check"},
+    {"tables", true,
+     "SELECT f.type || ' ' || f.name || CASE WHEN s.name IS NULL THEN ' is missing' ELSE ' is not as it was "
+     "made' END"
+     " FROM temp.fresh f LEFT JOIN main.sqlite_schema s ON s.type = f.type AND s.name = f.name"
+     " WHERE f.type = 'table' AND s.sql IS NOT f.sql"},
+    {"guards", false,
+     "SELECT f.type || ' ' || f.name || CASE WHEN s.name IS NULL THEN ' is missing' ELSE ' is not as it was "
+     "made' END"
+     " FROM temp.fresh f LEFT JOIN main.sqlite_schema s ON s.type = f.type AND s.name = f.name"
+     " WHERE f.type <> 'table' AND s.sql IS NOT f.sql"},
+    {"orphan-events", false,
+     "SELECT 'event ' || v.id || ' is of an execution that is not there' FROM events v WHERE v.execution IS "
+     "NOT NULL"
+     " AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.uid = v.execution)"},
+    {"created-by-event", false,
+     "SELECT 'session ' || id || ' has no session_created event' FROM sessions s WHERE NOT EXISTS (SELECT 1"
+     " FROM events v WHERE v.session = s.id AND v.type = 'session_created')"},
     {"one-finish-event", false,
      "SELECT 'execution #' || e.id || ' has ended ' || count(v.id) || ' times' FROM executions e LEFT JOIN "
      "events v"
@@ -69,15 +87,43 @@ static int run_check(struct ledger *ledger, size_t i, bool *sound, bool *damaged
     return step;
 }
 
+/* The schema as this program makes it, in a temporary table beside the one that is checked. */
+static int load_fresh_schema(struct ledger *ledger, struct error *err)
+{
+    struct ledger_options nowhere = {.path = "/dev/null/none"};
+    struct ledger *fresh = ledger_open(&nowhere, LEDGER_READ, err);
+    sqlite3_stmt *rows = NULL;
+    int step = -1;
+
+    if (fresh && sql_run(ledger, err, "CREATE TEMP TABLE IF NOT EXISTS fresh (type, name, sql)", "") == 0)
+        rows = sql_bind(fresh, err, "SELECT type, name, sql FROM sqlite_schema", "");
+    while (rows && (step = sql_step(fresh, rows, err)) > 0)
+        if (sql_run(ledger, err, "INSERT INTO temp.fresh VALUES (?, ?, ?)", "ttt",
+                    sqlite3_column_text(rows, 0), sqlite3_column_text(rows, 1),
+                    sqlite3_column_text(rows, 2))) {
+            step = -1;
+            break;
+        }
+    sqlite3_finalize(rows);
+    ledger_close(fresh);
+    return step;
+}
+
 int ledger_check(struct ledger *ledger, bool *sound, bool *damaged, json_t **findings, struct error *err)
 {
     *sound = true;
     *damaged = false;
     *findings = json_array();
+    if (load_fresh_schema(ledger, err)) {
+        json_decref(*findings);
+        *findings = NULL;
+        return -1;
+    }
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         if (run_check(ledger, i, sound, damaged, *findings, err) == 0)
             continue;
-        /* What SQLite can't read is a finding too: the file is damaged. */
+        /* What can't be read is a finding too: the file is damaged, or a table is missing, which was found by
+         * then. */
         *sound = false;
         *damaged = *damaged || err->code == ERR_INVALID;
         if (!*damaged) {

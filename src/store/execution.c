@@ -129,11 +129,11 @@ int execution_spawned(struct ledger *ledger, const char *uid, int64_t pid, int64
 int execution_read_orders(struct ledger *ledger, const char *uid, struct execution_orders *orders,
                           struct error *err)
 {
-    AUTOSTMT sqlite3_stmt *statement = sql_bind(
-        ledger, err,
-        "SELECT finished_at IS NOT NULL, cancel_requested_at IS NOT NULL, activity_at FROM executions"
-        " WHERE uid = ?",
-        "t", uid);
+    AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err,
+                                                "SELECT finished_at IS NOT NULL AND exit_code <> -3, "
+                                                "cancel_requested_at IS NOT NULL, activity_at FROM executions"
+                                                " WHERE uid = ?",
+                                                "t", uid);
     int step;
 
     *orders = (struct execution_orders){.activity_at = NO_INT};
@@ -184,6 +184,25 @@ int execution_activity(struct ledger *ledger, const char *uid, const char *statu
     return sql_end(ledger, result, err);
 }
 
+int execution_agent_session(struct ledger *ledger, const char *uid, const char *session, struct error *err)
+{
+    json_t *object = json_pack("{s:s}", "agent_session", session);
+    AUTOFREE char *data = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    int64_t changed;
+    int result;
+
+    json_decref(object);
+    if (sql_begin(ledger, err))
+        return -1;
+    result = sql_integer(
+        ledger, err, &changed,
+        "UPDATE executions SET agent_session = ?2 WHERE uid = ?1 AND agent_session IS NULL RETURNING 1", "tt",
+        uid, session);
+    if (!result && changed != NO_INT)
+        result = event_insert(ledger, wall_now_ms(), "execution_status", NULL, uid, data, err);
+    return sql_end(ledger, result, err);
+}
+
 /* ---- Intent ---- */
 
 static int cancel_queued(struct ledger *ledger, const char *uid, int64_t at, struct error *err)
@@ -231,7 +250,7 @@ int execution_intend_stop(struct ledger *ledger, const char *uid, const char *st
 /* What the ledger knows that decides how the end is written. */
 struct standing {
     bool known, ended, session;
-    int64_t exit_code, cancel_requested_at;
+    int64_t exit_code;
     char *stopped_by;
     bool settled_completed;
 };
@@ -240,7 +259,7 @@ static int read_standing(struct ledger *ledger, const char *uid, struct standing
 {
     AUTOSTMT sqlite3_stmt *statement = sql_bind(
         ledger, err,
-        "SELECT finished_at IS NOT NULL, exit_code, cancel_requested_at, stopped_by, drives AND 'completed' "
+        "SELECT finished_at IS NOT NULL, exit_code, stopped_by, drives AND 'completed' "
         "IS"
         " (SELECT r.settled_as FROM rounds r WHERE r.session = e.session ORDER BY r.id DESC LIMIT 1),"
         " session IS NOT NULL FROM executions e WHERE uid = ?",
@@ -255,22 +274,17 @@ static int read_standing(struct ledger *ledger, const char *uid, struct standing
     standing->known = true;
     standing->ended = sqlite3_column_int(statement, 0);
     standing->exit_code = sqlite3_column_int64(statement, 1);
-    standing->cancel_requested_at =
-        sqlite3_column_type(statement, 2) == SQLITE_NULL ? NO_INT : sqlite3_column_int64(statement, 2);
-    standing->stopped_by = mem_strdup((const char *)sqlite3_column_text(statement, 3));
-    standing->settled_completed = sqlite3_column_int(statement, 4);
-    standing->session = sqlite3_column_int(statement, 5);
+    standing->stopped_by = mem_strdup((const char *)sqlite3_column_text(statement, 2));
+    standing->settled_completed = sqlite3_column_int(statement, 3);
+    standing->session = sqlite3_column_int(statement, 4);
     return 0;
 }
 
-/* What stopped it: the intent in the ledger, unless the child was gone before it; else what the supervisor
+/* What stopped it: the intent in the ledger, if it was acted on before the end; else what the supervisor
  * knows. */
 static const char *stopped_by(const struct standing *standing, const struct execution_end *end)
 {
-    if (standing->cancel_requested_at != NO_INT && end->exited_at != NO_INT &&
-        end->exited_at < standing->cancel_requested_at)
-        return end->stopped_by;
-    return standing->stopped_by ? standing->stopped_by : end->stopped_by;
+    return end->stopped && standing->stopped_by ? standing->stopped_by : end->stopped_by;
 }
 
 /* The code to be written: a sentinel where it was stopped before its round was settled as completed. */
@@ -287,7 +301,9 @@ static const char FINISH[] =
     " spawn_errno = ?6, duration_ms = ?7, usage = ?8, facts = json_patch(facts, ?9),"
     " activity_at = max(coalesce(activity_at, ?10), coalesce(?10, activity_at)), pid = NULL, pid_start = "
     "NULL,"
-    " socket = NULL, opening = (SELECT max(r.id) FROM rounds r WHERE r.session = executions.session)"
+    " socket = NULL, agent_session = coalesce(agent_session, ?11),"
+    " notes = CASE WHEN ?12 IS NULL THEN notes ELSE json_insert(notes, '$[#]', ?12) END, opening = (SELECT "
+    "max(r.id) FROM rounds r WHERE r.session = executions.session)"
     " WHERE uid = ?1";
 
 /* Closed with its session: the end stands, what was seen is added. */
@@ -326,9 +342,11 @@ static int write_end(struct ledger *ledger, const struct execution_end *end, con
     if (sql_run(ledger, err, FINISH,
                 "tii"
                 "iti"
-                "itti",
+                "itti"
+                "tt",
                 end->uid, end->finished_at, written_code(standing, end, by), end->signal, by,
-                end->spawn_errno, end->duration_ms, end->usage, end->facts, end->activity_at) ||
+                end->spawn_errno, end->duration_ms, end->usage, end->facts, end->activity_at,
+                end->agent_session, end->note) ||
         (standing->session &&
          steps_abort_of(ledger, end->uid, "its execution ended", end->finished_at, err)) ||
         execution_judge(ledger, end->uid, row, err))

@@ -117,20 +117,45 @@ static int find(struct ledger *ledger, const char *condition, const char *key, b
     return statement ? executions_load(ledger, statement, list, err) : -1;
 }
 
-int executions_list(struct ledger *ledger, const struct execution_filter *filter, struct execution_list *list,
-                    struct error *err)
+/* What follows from a filter and is what an index holds: the rest of the history is never looked at. */
+struct implication {
+    const char *word, *condition;
+};
+static const struct implication outcomes_imply[] = {
+    {"failed", " AND exit_code <> 0"},
+    {"cancelled", " AND exit_code <> 0"},
+    {"incomplete", " AND id IN (SELECT d.id FROM executions d WHERE d.exit_code = 0"
+                   " AND (d.drives OR d.require_session OR d.agent_unfinished) ORDER BY d.id DESC)"},
+    {NULL, NULL},
+};
+static const struct implication states_imply[] = {
+    {"running", " AND finished_at IS NULL"},
+    {"queued", " AND finished_at IS NULL"},
+    {NULL, NULL},
+};
+
+static const char *implied(const struct implication *implications, const char *word)
+{
+    for (; implications->word; implications++)
+        if (strcmp(implications->word, word) == 0)
+            return implications->condition;
+    return "";
+}
+
+/* The statement that gives the rows of a filter, newest first; NULL with err. */
+static sqlite3_stmt *select_filtered(struct ledger *ledger, const struct execution_filter *filter,
+                                     struct error *err)
 {
     AUTOBUF struct buf tail = {0};
     AUTOFREE char *sql = NULL;
-    AUTOSTMT sqlite3_stmt *statement = NULL;
 
     buf_puts(&tail, "WHERE 1");
     if (filter->in_flight)
         buf_puts(&tail, " AND finished_at IS NULL");
     if (filter->outcome)
-        buf_puts(&tail, " AND outcome = ?1");
+        buf_printf(&tail, " AND outcome = ?1%s", implied(outcomes_imply, filter->outcome));
     if (filter->state)
-        buf_puts(&tail, " AND state = ?2");
+        buf_printf(&tail, " AND state = ?2%s", implied(states_imply, filter->state));
     if (filter->session)
         buf_puts(&tail, " AND session = ?3");
     if (filter->name)
@@ -139,9 +164,36 @@ int executions_list(struct ledger *ledger, const struct execution_filter *filter
         buf_puts(&tail, " AND coalesce(started_at, queued_at) >= ?5");
     buf_puts(&tail, " ORDER BY id DESC LIMIT ?6");
     sql = sql_select(execution_fields, execution_field_count, NULL, "outcomes", tail.data);
-    statement = sql_bind(ledger, err, sql, "ttttii", filter->outcome, filter->state, filter->session,
-                         filter->name, filter->since, filter->limit == NO_INT ? (int64_t)-1 : filter->limit);
+    return sql_bind(ledger, err, sql, "ttttii", filter->outcome, filter->state, filter->session, filter->name,
+                    filter->since, filter->limit == NO_INT ? (int64_t)-1 : filter->limit);
+}
+
+int executions_list(struct ledger *ledger, const struct execution_filter *filter, struct execution_list *list,
+                    struct error *err)
+{
+    AUTOSTMT sqlite3_stmt *statement = select_filtered(ledger, filter, err);
+
     return statement ? executions_load(ledger, statement, list, err) : -1;
+}
+
+int executions_each(struct ledger *ledger, const struct execution_filter *filter,
+                    int (*each)(const struct execution *, void *), void *context, struct error *err)
+{
+    AUTOSTMT sqlite3_stmt *statement = select_filtered(ledger, filter, err);
+    int step, stop = 0;
+
+    if (!statement)
+        return -1;
+    while (!stop && (step = sql_step(ledger, statement, err)) != 0) {
+        struct execution execution = {0};
+
+        if (step < 0)
+            return -1;
+        sql_load(statement, execution_fields, execution_field_count, &execution);
+        stop = each(&execution, context);
+        sql_unload(execution_fields, execution_field_count, &execution);
+    }
+    return 0;
 }
 
 int execution_get(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err)

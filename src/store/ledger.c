@@ -83,9 +83,11 @@ static int identify(struct ledger *ledger, int64_t *version, struct error *err)
     int64_t application, objects;
 
     /* One snapshot: somebody else may be making the schema at this moment. */
-    if (sql_run(ledger, err, "BEGIN", "") || sql_integer(ledger, err, &application, "PRAGMA application_id", "") ||
+    if (sql_run(ledger, err, "BEGIN", "") ||
+        sql_integer(ledger, err, &application, "PRAGMA application_id", "") ||
         sql_integer(ledger, err, version, "PRAGMA user_version", "") ||
-        sql_integer(ledger, err, &objects, "SELECT count(*) FROM (SELECT 1 FROM sqlite_schema LIMIT 1)", "") ||
+        sql_integer(ledger, err, &objects, "SELECT count(*) FROM (SELECT 1 FROM sqlite_schema LIMIT 1)",
+                    "") ||
         sql_run(ledger, err, "COMMIT", ""))
         return -1;
     if (application != LEDGER_APPLICATION_ID && (application != 0 || *version != 0 || objects > 0))
@@ -93,6 +95,11 @@ static int identify(struct ledger *ledger, int64_t *version, struct error *err)
             err, ERR_INVALID,
             "cannot use %s as the ledger: it is another program's database; name another file with --db",
             ledger->path);
+    if (*version < 0 || (*version == 0 && objects > 0))
+        return error_set(
+            err, ERR_INVALID,
+            "cannot use the ledger %s: its user_version says %lld, and it has tables; restore it from a copy",
+            ledger->path, (long long)*version);
     if (*version > ledger_schema_version())
         return error_set(
             err, ERR_INVALID,
@@ -138,12 +145,22 @@ static int make_wal(struct ledger *ledger, struct error *err)
     return 0;
 }
 
+static int not_a_file(const struct ledger *ledger, struct error *err)
+{
+    return error_set(err, ERR_INVALID,
+                     "cannot use %s as the ledger: it is no regular file; name another with --db",
+                     ledger->path);
+}
+
 static int open_for_writing(struct ledger *ledger, bool sync_full, struct error *err)
 {
+    struct stat status;
     int64_t version;
 
     if (access(ledger->path, F_OK) && create_file(ledger->path, err))
         return -1;
+    if (stat(ledger->path, &status) == 0 && !S_ISREG(status.st_mode))
+        return not_a_file(ledger, err);
     if (open_db(ledger, ledger->path, SQLITE_OPEN_READWRITE, sync_full, err) ||
         identify(ledger, &version, err))
         return -1;
@@ -214,10 +231,13 @@ static int open_for_reading(struct ledger *ledger, bool sync_full, struct error 
 
     if (stat(ledger->path, &status) && (errno == ENOENT || errno == ENOTDIR))
         return open_empty(ledger, err);
-    if (open_db(ledger, ledger->path, SQLITE_OPEN_READONLY, sync_full, err))
-        return -1;
-    if (identify(ledger, &version, err)) {
-        if ((sqlite3_errcode(ledger->db) & 0xff) != SQLITE_CANTOPEN || open_immutable(ledger, &version, err))
+    if (!S_ISREG(status.st_mode))
+        return not_a_file(ledger, err);
+    if (open_db(ledger, ledger->path, SQLITE_OPEN_READONLY, sync_full, err) ||
+        identify(ledger, &version, err)) {
+        int code = sqlite3_errcode(ledger->db) & 0xff;
+
+        if ((code != SQLITE_CANTOPEN && code != SQLITE_READONLY) || open_immutable(ledger, &version, err))
             return -1;
     }
     if (version == 0)

@@ -26,15 +26,19 @@ int64_t ledger_schema_version(void)
 static int copy_aside(struct ledger *ledger, int64_t version, struct error *err)
 {
     AUTOFREE char *copy = mem_printf("%s.v%lld", ledger->path, (long long)version);
-    int fd = open(copy, O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    AUTOFREE char *unfinished = mem_printf("%s.%d", copy, (int)getpid());
+    int fd = open(unfinished, O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-    if (fd < 0 && errno == EEXIST) /* of an earlier try, which got no further than the copy */
-        return 0;
     if (fd < 0)
-        return error_errno(err, "cannot copy the ledger to %s before its migration", copy);
+        return error_errno(err, "cannot copy the ledger to %s before its migration", unfinished);
     close(fd);
-    if (sql_run(ledger, err, "VACUUM INTO ?", "t", copy)) {
-        unlink(copy);
+    if (sql_run(ledger, err, "VACUUM INTO ?", "t", unfinished)) {
+        unlink(unfinished);
+        return -1;
+    }
+    if (rename(unfinished, copy)) {
+        error_errno(err, "cannot copy the ledger to %s before its migration", copy);
+        unlink(unfinished);
         return -1;
     }
     say("the ledger %s is brought from schema %lld to %d; the old one is kept as %s", ledger->path,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/base/text.h>
 #include <supervise/base/time.h>
 #include <supervise/store/session.h>
 
@@ -40,6 +41,11 @@ int session_insert(struct ledger *ledger, const char *id, const char *workflow, 
     json_t *data = json_object();
     AUTOFREE char *text = NULL;
 
+    if (workflow && !definition) {
+        json_decref(data);
+        return error_set(err, ERR_NOT_FOUND, "no workflow \"%s\" is configured; see `supervise config show`",
+                         workflow);
+    }
     json_object_set_new(data, "workflow", workflow ? json_string(workflow) : json_null());
     text = json_dumps(data, JSON_COMPACT);
     json_decref(data);
@@ -171,16 +177,14 @@ int session_link(struct ledger *ledger, const char *id, const char *execution_ui
 /* ---- Close ---- */
 
 /* Everything that is missing, in one line. */
-static int check_complete(struct ledger *ledger, const char *id, struct error *err)
+static int check_complete(struct ledger *ledger, const char *id, char **needs, struct error *err)
 {
-    AUTOFREE char *needs = NULL;
-
-    if (sql_text(ledger, err, &needs, "SELECT group_concat(need, '; ') FROM closing_needs WHERE session = ?",
+    if (sql_text(ledger, err, needs, "SELECT group_concat(need, '; ') FROM closing_needs WHERE session = ?",
                  "t", id))
         return -1;
-    if (!needs)
+    if (!*needs)
         return 0;
-    return error_set(err, ERR_INVARIANT, "cannot close session %s as completed: %s", id, needs);
+    return error_set(err, ERR_INVARIANT, "cannot close session %s as completed: %s", id, *needs);
 }
 
 /* A session without phases completes its round by being closed as completed. */
@@ -212,8 +216,12 @@ static int settle(struct ledger *ledger, const struct close_request *request, in
     json_t *data = json_object();
     AUTOFREE char *text = NULL;
 
-    if (request->why)
-        json_object_set_new(data, "why", json_string(request->why));
+    if (request->why) {
+        AUTOBUF struct buf why = {0};
+
+        text_to_utf8(&why, request->why, strlen(request->why));
+        json_object_set_new(data, "why", json_string(why.data ? why.data : ""));
+    }
     text = json_dumps(data, JSON_COMPACT);
     json_decref(data);
     if (sql_run(ledger, err,
@@ -262,10 +270,10 @@ static int end_with_session(struct ledger *ledger, const char *session, const st
                         "{\"exit_code\":-4,\"outcome\":\"cancelled\",\"reason\":\"session-closed\"}", err);
 }
 
-static int close_in_transaction(struct ledger *ledger, const struct close_request *request, bool *already,
-                                struct execution_list *ended, struct error *err)
+static int close_in_transaction(struct ledger *ledger, const struct close_request *request,
+                                struct close_result *result, struct error *err)
 {
-    bool completed = strcmp(request->reason, "completed") == 0;
+    bool completed = strcmp(request->reason, "completed") == 0, linked;
     AUTOFREE char *status = NULL;
     int64_t now = wall_now_ms(), phases;
 
@@ -274,35 +282,38 @@ static int close_in_transaction(struct ledger *ledger, const struct close_reques
     if (!status)
         return error_set(err, ERR_NOT_FOUND, "no session \"%s\"; `supervise session list` shows them",
                          request->id);
-    *already = strcmp(status, "closed") == 0;
-    if (*already)
+    result->already = strcmp(status, "closed") == 0;
+    if (result->already)
         return 0;
+    if (request->link && link_execution(ledger, request->id, request->execution_uid, now, &linked, err))
+        return -1;
     if (sql_integer(ledger, err, &phases,
                     "SELECT json_array_length(definition, '$.phases') FROM sessions WHERE id = ?", "t",
                     request->id))
         return -1;
-    if (completed && (check_complete(ledger, request->id, err) ||
+    if (completed && (check_complete(ledger, request->id, &result->needs, err) ||
                       (phases <= 0 && complete_round(ledger, request->id, request->execution_uid, now, err))))
         return -1;
-    if (list_cascade(ledger, request, ended, err) || settle(ledger, request, now, err))
+    if (list_cascade(ledger, request, &result->ended, err) || settle(ledger, request, now, err))
         return -1;
-    for (size_t i = 0; i < ended->count; i++)
-        if (end_with_session(ledger, request->id, ended->items[i], now, err))
+    for (size_t i = 0; i < result->ended.count; i++)
+        if (end_with_session(ledger, request->id, result->ended.items[i], now, err))
             return -1;
     return 0;
 }
 
-int session_close(struct ledger *ledger, const struct close_request *request, bool *already,
-                  struct execution_list *ended, struct error *err)
+int session_close(struct ledger *ledger, const struct close_request *request, struct close_result *result,
+                  struct error *err)
 {
-    int result;
-
-    *already = false;
-    *ended = (struct execution_list){0};
+    *result = (struct close_result){0};
     if (sql_begin(ledger, err))
         return -1;
-    result = sql_end(ledger, close_in_transaction(ledger, request, already, ended, err), err);
-    if (result)
-        execution_list_free(ended);
-    return result;
+    return sql_end(ledger, close_in_transaction(ledger, request, result, err), err);
+}
+
+void close_result_free(struct close_result *result)
+{
+    execution_list_free(&result->ended);
+    free(result->needs);
+    *result = (struct close_result){0};
 }

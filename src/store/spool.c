@@ -13,6 +13,7 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/path.h>
 #include <supervise/base/say.h>
+#include <supervise/base/text.h>
 #include <supervise/store/spool.h>
 
 enum { PLACES = 4, VERSION = 1 };
@@ -42,12 +43,7 @@ static json_t *number(int64_t value)
     return value == NO_INT ? json_null() : json_integer(value);
 }
 
-static json_t *text(const char *value)
-{
-    return value ? json_string(value) : json_null();
-}
-
-/* Bytes that may be no text, two hexadecimal digits each. */
+/* Bytes that are no text, two hexadecimal digits each. */
 static json_t *bytes(const void *data, size_t size)
 {
     AUTOBUF struct buf digits = {0};
@@ -56,7 +52,17 @@ static json_t *bytes(const void *data, size_t size)
         return json_null();
     for (size_t i = 0; i < size; i++)
         buf_printf(&digits, "%02x", ((const unsigned char *)data)[i]);
-    return json_string(digits.data);
+    return json_string(digits.data ? digits.data : "");
+}
+
+/* A path may hold any bytes: what JSON can't say stands as {"hex": ...}. */
+static json_t *text(const char *value)
+{
+    if (!value)
+        return json_null();
+    if (utf8_valid(value, strlen(value)))
+        return json_string(value);
+    return json_pack("{s:o}", "hex", bytes(value, strlen(value)));
 }
 
 static json_t *start_json(const struct execution_start *start, const struct execution_begun *begun)
@@ -79,12 +85,13 @@ static json_t *end_json(const struct execution_end *end)
     for (size_t i = 0; i < end->event_count; i++)
         json_array_append_new(events, json_pack("{s:s, s:s, s:I}", "type", end->events[i].type, "data",
                                                 end->events[i].data, "at", (json_int_t)end->events[i].at));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "exit_code",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "exit_code",
                      number(end->exit_code), "signal", number(end->signal), "spawn_errno",
                      number(end->spawn_errno), "duration_ms", number(end->duration_ms), "activity_at",
-                     number(end->activity_at), "finished_at", number(end->finished_at), "exited_at",
-                     number(end->exited_at), "stopped_by", text(end->stopped_by), "usage", text(end->usage),
-                     "facts", text(end->facts), "events", events);
+                     number(end->activity_at), "finished_at", number(end->finished_at), "stopped",
+                     json_boolean(end->stopped), "stopped_by", text(end->stopped_by), "usage",
+                     text(end->usage), "facts", text(end->facts), "agent_session", text(end->agent_session),
+                     "note", text(end->note), "events", events);
 }
 
 /* Whole or not at all: a temporary file, synced, renamed. */
@@ -120,8 +127,8 @@ int spool_write(const char *ledger_path, const struct execution_start *start,
                 const struct execution_begun *begun, const struct execution_end *end, char **path,
                 struct error *err)
 {
-    json_t *whole = json_pack("{s:i, s:s, s:o, s:o}", "version", VERSION, "ledger", ledger_path, "execution",
-                              start_json(start, begun), "end", end_json(end));
+    json_t *whole = json_pack("{s:i, s:o, s:o, s:o}", "version", VERSION, "ledger", text(ledger_path),
+                              "execution", start_json(start, begun), "end", end_json(end));
     AUTOFREE char *content = whole ? json_dumps(whole, JSON_INDENT(1)) : NULL;
     char *place[PLACES];
 
@@ -164,6 +171,24 @@ static void get_bytes(const json_t *object, const char *key, struct buf *data)
         buf_append(data, &(char){(char)byte}, 1);
 }
 
+/* {"hex": ...} becomes the string it stands for, in every member of the object. */
+static void restore_texts(json_t *object)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(object, next, key, value)
+    {
+        AUTOBUF struct buf data = {0};
+
+        if (!get_text(value, "hex"))
+            continue;
+        get_bytes(value, "hex", &data);
+        json_object_set_new_nocheck(object, key, json_stringn_nocheck(data.data ? data.data : "", data.len));
+    }
+}
+
 /* A ledger that was replaced doesn't know the row: it gets it, under a new number, with what still makes
  * sense there. */
 static int insert_unknown(struct ledger *ledger, const json_t *execution, struct error *err)
@@ -193,7 +218,14 @@ static int insert_unknown(struct ledger *ledger, const json_t *execution, struct
     get_bytes(execution, "argv", &argv);
     start.argv = argv.data;
     start.argv_size = argv.len;
+    if (json_is_true(json_object_get(execution, "drives")))
+        start.session = get_text(execution, "session");
     result = execution_begin(ledger, &start, &begun, err);
+    if (result &&
+        err->code == ERR_INVARIANT) { /* closed meanwhile, or another's: better without than not at all */
+        start.session = NULL;
+        result = execution_begin(ledger, &start, &begun, err);
+    }
     free(begun.session);
     return result;
 }
@@ -212,10 +244,12 @@ static int take_end(struct ledger *ledger, const json_t *whole, struct error *er
         .duration_ms = get_number(end, "duration_ms"),
         .activity_at = get_number(end, "activity_at"),
         .finished_at = get_number(end, "finished_at"),
-        .exited_at = get_number(end, "exited_at"),
+        .stopped = json_is_true(json_object_get(end, "stopped")),
         .stopped_by = get_text(end, "stopped_by"),
         .usage = get_text(end, "usage"),
         .facts = get_text(end, "facts"),
+        .agent_session = get_text(end, "agent_session"),
+        .note = get_text(end, "note"),
         .events = events,
         .event_count = count,
     };
@@ -270,6 +304,9 @@ static json_t *read_file(const char *path, char *fault, size_t size)
     file = fdopen(fd, "r");
     whole = json_loadf(file, 0, &where);
     fclose(file);
+    restore_texts(whole);
+    restore_texts(json_object_get(whole, "execution"));
+    restore_texts(json_object_get(whole, "end"));
     if (whole && get_number(whole, "version") == VERSION && get_text(whole, "ledger") &&
         get_text(json_object_get(whole, "execution"), "uid") &&
         get_number(json_object_get(whole, "end"), "exit_code") != NO_INT)
@@ -280,6 +317,17 @@ static json_t *read_file(const char *path, char *fault, size_t size)
 }
 
 /* ---- What is done with a file that waits ---- */
+
+/* The same ledger may be named in other words: by a link, or with "..". */
+static bool same_ledger(const char *one, const char *other)
+{
+    struct stat first, second;
+
+    if (strcmp(one, other) == 0)
+        return true;
+    return stat(one, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
 
 struct visit {
     const char *ledger_path;
@@ -301,7 +349,7 @@ static void take_file(struct visit *visit, const char *path)
             say_warning("the spool file %s is ignored: it is not a file of this user with mode 0600", path);
         return;
     }
-    if (strcmp(get_text(whole, "ledger"), visit->ledger_path) == 0) {
+    if (same_ledger(get_text(whole, "ledger"), visit->ledger_path)) {
         visit->found = true;
         if (visit->ledger && take_end(visit->ledger, whole, &err) == 0) {
             if (!visit->keep)

@@ -1,16 +1,20 @@
 /*
- * What the files of one execution's life share: run.c (its course), stop.c (ending the tree), signals.c (what
- * reaches us), record.c (what the ledger gets to know), surroundings.c (environment and identity). The state
- * belongs to run.c; the others change only what their functions say.
+ * What the files of one execution's life share: run.c (its course), streams.c and keyboard.c (what the child
+ * gets for 0, 1, 2 and its terminal), signals.c (what reaches us), stop.c (ending the tree), clocks.c
+ * (deadlines and beats), record.c and ending.c (what the ledger gets to know), surroundings.c (environment
+ * and identity). The state belongs to run.c; the others change only what their functions say.
  */
 #ifndef SUPERVISOR_LIFE_H
 #define SUPERVISOR_LIFE_H
 
 #include <ev.h>
 
+#include <supervise/base/buf.h>
+#include <supervise/domain/agent_scan.h>
 #include <supervise/domain/id.h>
 #include <supervise/process/identity.h>
 #include <supervise/process/spawn.h>
+#include <supervise/process/terminal.h>
 #include <supervise/process/tree.h>
 #include <supervise/store/ledger.h>
 #include <supervise/supervisor/log_writer.h>
@@ -21,6 +25,16 @@
 #include <jansson.h>
 
 enum stop_state { STOP_NONE, STOP_ASKED, STOP_KILLING };
+enum drain_state { DRAIN_OPEN, DRAIN_CUT, DRAIN_GIVEN_UP };
+
+/* Processes by their identity, with when (awake) they were noted. */
+struct noted_list {
+    struct noted {
+        pid_t pid;
+        int64_t start, at_ms;
+    } * items;
+    size_t count;
+};
 
 struct life {
     const struct run_plan *plan;
@@ -36,6 +50,9 @@ struct life {
     struct control_socket control;
     char *log_path, *cwd; /* absolute; cwd is the command's, NULL where ours has been deleted */
     struct log_writer *log;
+    const char *agent;       /* which program it is, by the settings; NULL: none of them */
+    struct agent_scan *scan; /* for the agent's own session id; NULL: nothing to look for */
+    bool agent_session_written;
     struct output *outputs[2]; /* by enum log_stream; NULL: not captured */
 
     struct child child;
@@ -49,14 +66,18 @@ struct life {
     int spawn_status;
 
     int signal_fd;
-    uint64_t received;  /* bit N: signal N reached us while the child lived */
-    bool asked_to_stop; /* a SIGTERM reached us */
+    uint64_t received;        /* bit N: signal N reached us while the child lived */
+    bool stopped_first;       /* a stop was under way when the child went */
+    int64_t asked_to_stop_at; /* awake: the last SIGTERM; 0: none */
     bool child_stopped, stop_both;
+    int64_t stop_both_at; /* awake: when both were asked to stop; what stops the child long after is another
+                             thing */
 
     enum stop_state stopping;
-    json_t *stragglers;    /* [{"pid", "command"}], or NULL */
-    struct process *asked; /* who got SIGTERM from us, so that nobody gets it twice */
-    size_t asked_count;
+    json_t *stragglers;       /* [{"pid", "command"}], or NULL */
+    struct noted_list asked;  /* who got SIGTERM from us, so that nobody gets it twice */
+    struct noted_list nested; /* supervisors that were told that the grace is over */
+    struct noted_list beyond; /* what we may not end */
     int64_t stop_began_ticks;
 
     const char *deadline; /* "timeout", "idle-timeout": what struck; NULL */
@@ -64,16 +85,20 @@ struct life {
     bool deadline_written;
     int deadline_tries;
 
-    int64_t started_wall, started_awake, started_boot, exited_wall, exited_awake, activity_wall;
-    ev_tstamp activity_awake;
+    int64_t started_wall, started_awake, started_boot, exited_awake;
+    int64_t activity_wall, activity_awake; /* of the child, or of somebody for it */
     int64_t oom_kills;
     bool spawned_written;
+    enum drain_state drained; /* what was done about outputs that didn't close by themselves */
     bool output_held;
+    struct winsize size; /* of the child's terminal at its start */
     char *log_lost_text; /* why the log is not whole; NULL: it is */
 
-    ev_io on_signal, on_control, on_handshake;
-    ev_child on_child, on_any_child;
-    ev_timer on_timeout, on_idle, on_grace, on_nested, on_tree, on_drain, on_heartbeat, on_retry;
+    ev_io on_signal, on_control, on_handshake, on_relay;
+    ev_child on_child;
+    int master;                /* of the child's terminal, for the keyboard; -1: none */
+    struct keyboard *keyboard; /* with a terminal of its own; else NULL */
+    ev_timer on_timeout, on_idle, on_grace, on_tree, on_drain, on_heartbeat, on_retry, on_sweep;
 };
 
 /* --- run.c --- */
@@ -84,9 +109,45 @@ void life_go_on(struct life *life);
 /* Takes every catchable signal that wasn't ignored as events of a signalfd(2); -1 with err. */
 int signals_take(struct life *life, struct error *err);
 void signals_start(struct life *life); /* what has come, and what comes, is forwarded: the child exists */
-void signals_child_stopped(struct life *life);
+/* The child was stopped by that signal: so are we, where somebody asked for both. */
+void signals_child_stopped(struct life *life, int number);
+/* Both are to stop, by a signal or by a key: we do so when the child has. */
+void signals_stop_asked(struct life *life);
 /* Sends to the child's group where it has one of its own, else to the child; nothing where it is gone. */
 void signals_to_child(struct life *life, int number);
+/* Whether that is a group: it may have left the one it was started in. */
+bool signals_reach_group(const struct life *life);
+/* The child was seen gone: what reached us before is taken as having come before, and nothing is sent any
+ * more. */
+void signals_child_gone(struct life *life);
+
+/* --- streams.c --- */
+/* What the child gets for 0, 1, 2 (-1: ours), the reading ends by enum log_stream, and its terminal; -1:
+ * none. */
+struct streams {
+    int child[3];
+    int ours[2];
+    struct pseudo_terminal terminal;
+};
+int streams_open(struct life *life, struct streams *streams, struct error *err);
+/* After the fork: pumps and keyboard, which take our ends over. */
+void streams_start(struct life *life, struct streams *streams, const struct output_events *events);
+void streams_close(struct streams *streams);
+
+/* --- keyboard.c --- */
+/*
+ * What is typed goes to the child's terminal, and ours is raw while we are in its foreground. `master` is the
+ * caller's; NULL is never returned.
+ */
+struct keyboard *keyboard_new(struct life *life, int master);
+/* The size of our terminal has changed. */
+void keyboard_resize(struct keyboard *keyboard);
+/* The child has stopped itself by ^Z or the like: we give our terminal back, stop, and both go on together.
+ */
+void keyboard_stop_both(struct keyboard *keyboard);
+/* We have been continued: in the foreground or in the background? */
+void keyboard_continued(struct keyboard *keyboard);
+void keyboard_free(struct keyboard *keyboard); /* puts our terminal back; NULL is allowed */
 
 /* --- stop.c --- */
 /* SIGTERM (+CONT) to the whole tree, then the grace, then SIGKILL. Nothing where that is under way. */
@@ -103,9 +164,26 @@ void record_spawned(struct life *life); /* pid and start time; tried again where
 bool record_deadline(struct life *life);
 /* What others ask of us in the ledger: stops the tree where they do, and puts off the idle deadline. */
 void record_look(struct life *life);
+void record_agent_session(
+    struct life *life); /* as soon as it is seen; tried again where the ledger is busy */
 void record_heartbeat(struct life *life);
+void record_sweep(struct life *life); /* what is due by the clock of all wrappers together */
+/* The row as it began; texts and bytes are the caller's and the life's. */
+struct execution_start record_start(const struct life *life, const char *command, const struct buf *argv);
+/* The command's own bytes, where JSON can't say them. */
+void record_argv(const struct life *life, bool exact, struct buf *argv);
+char *record_deadline_data(const struct life *life); /* of the event; the caller frees */
+
+/* --- ending.c --- */
 /* Writes the end, to the ledger or else to the spool, and fills `result`. */
 void record_end(struct life *life, struct run_result *result);
+
+/* --- clocks.c --- */
+/* Deadlines, heartbeat and sweeps begin to count; the deadlines stop when the child is gone. */
+void clocks_start(struct life *life);
+void clocks_child_gone(struct life *life);
+/* The child, or somebody for it, did something. */
+void clocks_activity(struct life *life);
 
 /* --- surroundings.c --- */
 char **environment_make(const struct life *life); /* the caller frees it with environment_free() */

@@ -1,6 +1,7 @@
 /* Liveness by socket, else by identity: see the header. */
 #include <supervise/supervisor/liveness.h>
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,7 +36,7 @@ bool supervisor_gone(const struct execution *execution)
         }
     /* No answer to be had there: the process itself. In another pid namespace the numbers mean nothing here.
      */
-    if (execution->pid_ns != machine.pid_ns || access("/proc/self/stat", R_OK))
+    if (execution->pid_ns != machine.pid_ns || identity_process(getpid(), &process))
         return false;
     return identity_process((pid_t)execution->supervisor_pid, &process) ||
            process.start != execution->supervisor_start || process.state == 'Z' || process.state == 'X';
@@ -43,6 +44,15 @@ bool supervisor_gone(const struct execution *execution)
 
 void supervisor_wake(const struct execution *execution)
 {
+    struct machine machine;
+    struct process process;
+
     if (execution->socket)
         control_socket_send(execution->socket, SOCKET_WAKE);
+    /* One that was stopped with its command (^Z) reads nothing: it is continued, to end it. */
+    identity_machine(&machine);
+    if (execution->supervisor_pid != NO_INT && execution->pid_ns == machine.pid_ns &&
+        same_text(execution->boot_id, machine.boot_id) &&
+        identity_process((pid_t)execution->supervisor_pid, &process) == 0 && process.state == 'T')
+        identity_signal(process.pid, execution->supervisor_start, SIGCONT);
 }

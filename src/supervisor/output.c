@@ -10,6 +10,7 @@
 #include <ev.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,16 +38,18 @@ struct output {
     struct output_events events;
     struct log_writer *log;
     enum log_stream stream;
-    int pipe;     /* -1: closed */
-    int sink;     /* -1: gone */
-    int standard; /* 1 or 2 */
+    int pipe;      /* -1: closed */
+    bool terminal; /* it is the master of a terminal */
+    int sink;      /* -1: gone */
+    int standard;  /* 1 or 2 */
     enum sink_kind kind;
     int departed; /* an epoll that tells when nobody reads from the sink any more; -1: not to be told */
     ev_io readable, writable, sink_departed;
     char *bytes;
     size_t size, have, passed;
-    int cut_at;  /* bytes still to be taken after output_cut(); -1: no cut */
-    bool filled; /* the last read did */
+    int cut_at;    /* bytes still to be taken after output_cut(); -1: no cut */
+    bool filled;   /* the last read did */
+    bool mid_line; /* the last byte was no newline */
     bool closed;
 };
 
@@ -98,7 +101,23 @@ static void finish(struct output *output)
     ev_io_stop(output->loop, &output->readable);
     fd_close(&output->pipe);
     close_sink(output);
+    output->events.came(output->events.context, output->stream, NULL, 0);
     output->events.closed(output->events.context);
+}
+
+/* A terminal takes less than PIPE_BUF at times: for this one write its description is made non-blocking, and
+ * put back. */
+static ssize_t write_without_blocking(int fd, const char *bytes, size_t length)
+{
+    int flags = fcntl(fd, F_GETFL), number;
+    ssize_t written;
+
+    fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    written = write(fd, bytes, length);
+    number = errno;
+    fcntl(fd, F_SETFL, flags);
+    errno = number;
+    return written;
 }
 
 /* -1 with EAGAIN where there is no room now. */
@@ -116,7 +135,7 @@ static ssize_t write_some(struct output *output, const char *bytes, size_t lengt
             errno = EAGAIN;
             return -1;
         }
-        return write(output->sink, bytes, length < PIPE_BUF ? length : PIPE_BUF);
+        return write_without_blocking(output->sink, bytes, length < PIPE_BUF ? length : PIPE_BUF);
     }
     default:
         return write(output->sink, bytes, length);
@@ -128,7 +147,7 @@ static void keep(struct output *output, const char *bytes, size_t length)
 {
     struct error err;
 
-    output->events.activity(output->events.context);
+    output->events.came(output->events.context, output->stream, bytes, length);
     if (output->log && log_writer_append(output->log, output->stream, wall_now_ms(), bytes, length, &err))
         output->events.lost(output->events.context, err.text);
 }
@@ -139,10 +158,17 @@ static void lose_sink(struct output *output, int number)
 {
     int waiting = 0; /* no more than that: a child that writes faster than we read must not hold us here */
 
-    if (number != EPIPE && number != ECONNRESET)
-        say_warning("cannot pass the command's %s on: %s; it meets a closed pipe from here on",
-                    output->standard == STDOUT_FILENO ? "stdout" : "stderr", strerror(number));
     output->have = output->passed = 0;
+    /* A full disk, or a terminal that is gone: the command would have met an error, not a signal. It goes on.
+     */
+    if (output->terminal || (number != EPIPE && number != ECONNRESET)) {
+        if (number != EIO && number != EPIPE)
+            say_warning("cannot pass the command's %s on: %s; it is kept in the log only",
+                        output->standard == STDOUT_FILENO ? "stdout" : "stderr", strerror(number));
+        close_sink(output);
+        ev_io_start(output->loop, &output->readable);
+        return;
+    }
     ioctl(output->pipe, FIONREAD, &waiting);
     while (waiting > 0) {
         ssize_t length = read(output->pipe, output->bytes, output->size);
@@ -158,7 +184,7 @@ static void lose_sink(struct output *output, int number)
 /* Passes on what is held; true when nothing is left. */
 static bool pass_on(struct output *output)
 {
-    while (output->passed < output->have) {
+    while (output->passed < output->have && output->sink >= 0) {
         ssize_t length = write_some(output, output->bytes + output->passed, output->have - output->passed);
 
         if (length >= 0) {
@@ -212,6 +238,7 @@ static bool take(struct output *output)
     output->have = (size_t)length;
     output->passed = 0;
     output->filled = output->have == output->size;
+    output->mid_line = output->bytes[output->have - 1] != '\n';
     keep(output, output->bytes, (size_t)length);
     return pass_on(output);
 }
@@ -253,7 +280,8 @@ static void watch_departure(struct output *output)
     struct epoll_event nothing = {0};
 
     output->departed = -1;
-    if (output->kind == SINK_FILE || (output->departed = epoll_create1(EPOLL_CLOEXEC)) < 0)
+    if (output->kind == SINK_FILE || isatty(output->standard) ||
+        (output->departed = epoll_create1(EPOLL_CLOEXEC)) < 0)
         return;
     if (epoll_ctl(output->departed, EPOLL_CTL_ADD, output->sink, &nothing)) {
         fd_close(&output->departed);
@@ -264,7 +292,7 @@ static void watch_departure(struct output *output)
     ev_io_start(output->loop, &output->sink_departed);
 }
 
-struct output *output_new(struct ev_loop *loop, enum log_stream stream, int pipe, int sink,
+struct output *output_new(struct ev_loop *loop, enum log_stream stream, int pipe, bool terminal, int sink,
                           struct log_writer *log, const struct output_events *events)
 {
     struct output *output = mem_alloc(sizeof *output);
@@ -274,6 +302,7 @@ struct output *output_new(struct ev_loop *loop, enum log_stream stream, int pipe
     output->log = log;
     output->stream = stream;
     output->pipe = pipe;
+    output->terminal = terminal;
     output->size = SMALL;
     output->bytes = mem_alloc(SMALL);
     output->cut_at = -1;
@@ -283,6 +312,8 @@ struct output *output_new(struct ev_loop *loop, enum log_stream stream, int pipe
     ev_io_init(&output->writable, on_writable, output->sink, EV_WRITE);
     ev_io_init(&output->sink_departed, on_departed, -1, EV_READ);
     output->readable.data = output->writable.data = output;
+    ev_set_priority(&output->readable,
+                    stream == LOG_OUT ? 1 : 0); /* of two that came in one turn, stdout first */
     ev_io_start(loop, &output->readable);
     watch_departure(output);
     return output;
@@ -293,15 +324,42 @@ bool output_is_closed(const struct output *output)
     return output->closed;
 }
 
-void output_cut(struct output *output)
+bool output_is_mid_line(const struct output *output)
 {
-    if (output->closed || output->cut_at >= 0)
-        return;
+    return output->mid_line;
+}
+
+/* All who could write to it are gone: what is in it is all there will be. */
+static bool writers_gone(int pipe)
+{
+    struct pollfd end = {.fd = pipe, .events = POLLIN};
+
+    return poll(&end, 1, 0) > 0 && (end.revents & POLLHUP);
+}
+
+bool output_cut(struct output *output)
+{
+    if (output->closed || output->cut_at >= 0 || writers_gone(output->pipe))
+        return false;
     output->cut_at = 0;
     ioctl(output->pipe, FIONREAD, &output->cut_at);
     if (!ev_is_active(&output->writable))
         while (take(output))
             ;
+    return true;
+}
+
+void output_give_up(struct output *output)
+{
+    if (output->closed)
+        return;
+    output_cut(output);
+    close_sink(output);
+    ev_io_stop(output->loop, &output->writable);
+    output->have = output->passed = 0;
+    while (!output->closed && take(output))
+        ;
+    finish(output);
 }
 
 void output_free(struct output *output)

@@ -19,19 +19,6 @@
 #include <supervise/base/text.h>
 #include <supervise/base/time.h>
 
-static double seconds(int64_t ms)
-{
-    return (double)ms / 1000;
-}
-
-static void start_timer(struct life *life, ev_timer *timer,
-                        void (*callback)(struct ev_loop *, ev_timer *, int), double after, double repeat)
-{
-    ev_timer_init(timer, callback, after, repeat);
-    timer->data = life;
-    ev_timer_start(life->loop, timer);
-}
-
 /* ---- The course ---- */
 
 static bool outputs_closed(const struct life *life)
@@ -48,42 +35,29 @@ static void on_drain(struct ev_loop *loop, ev_timer *watcher, int events)
 
     (void)loop;
     (void)events;
-    life->output_held = true;
-    for (int i = 0; i < 2; i++)
-        if (life->outputs[i])
-            output_cut(life->outputs[i]);
+    for (int i = 0; i < 2; i++) {
+        if (life->outputs[i] && output_cut(life->outputs[i]))
+            life->output_held = true;
+        if (life->outputs[i] && life->stopping != STOP_NONE)
+            output_give_up(life->outputs[i]);
+    }
+    life->drained = life->stopping == STOP_NONE ? DRAIN_CUT : DRAIN_GIVEN_UP;
     life_go_on(life);
 }
 
-/* What outlived the child is named before it is ended. */
-static void note_stragglers(struct life *life, const struct tree *left)
+static void start_drain(struct life *life)
 {
-    life->stragglers = json_array();
-    for (size_t i = 0; i < left->count; i++) {
-        AUTOBUF struct buf name = {0};
-
-        text_to_utf8(&name, left->items[i].name, strlen(left->items[i].name));
-        json_array_append_new(life->stragglers, json_pack("{s:i, s:s}", "pid", (int)left->items[i].pid,
-                                                          "command", name.data ? name.data : ""));
-    }
+    ev_timer_init(&life->on_drain, on_drain, (double)life->plan->settings->run_drain / 1000, 0);
+    life->on_drain.data = life;
+    ev_timer_start(life->loop, &life->on_drain);
 }
 
 /* True when nothing of the tree is left, or what is left may stay. */
 static bool clear_tree(struct life *life)
 {
-    struct tree left;
-
-    if (!stop_left(life, &left))
+    if (!stop_left(life, NULL) || (life->stopping == STOP_NONE && life->plan->keep_stragglers))
         return true;
-    if (life->stopping == STOP_NONE && life->plan->keep_stragglers) {
-        tree_free(&left);
-        return true;
-    }
-    if (life->stopping == STOP_NONE) {
-        note_stragglers(life, &left);
-        stop_tree(life);
-    }
-    tree_free(&left);
+    stop_tree(life);
     return false;
 }
 
@@ -93,9 +67,14 @@ void life_go_on(struct life *life)
         stop_tree(life);
     if (!life->child_gone || life->child.handshake >= 0)
         return;
+    /* Whoever is being asked to end may still have something to say, for as long as the grace lasts. */
+    if (!outputs_closed(life) && life->stopping != STOP_NONE && stop_left(life, NULL))
+        return;
     if (!outputs_closed(life)) {
-        if (!ev_is_active(&life->on_drain) && !life->output_held)
-            start_timer(life, &life->on_drain, on_drain, seconds(life->plan->settings->run_drain), 0);
+        /* A reader of ours that is slow is waited for; not by who was asked to stop. */
+        if (!ev_is_active(&life->on_drain) &&
+            life->drained < (life->stopping == STOP_NONE ? DRAIN_CUT : DRAIN_GIVEN_UP))
+            start_drain(life);
         return;
     }
     ev_timer_stop(life->loop, &life->on_drain);
@@ -105,12 +84,14 @@ void life_go_on(struct life *life)
 
 /* ---- What happens ---- */
 
-static void activity(void *context)
+static void output_came(void *context, enum log_stream stream, const char *bytes, size_t length)
 {
     struct life *life = context;
 
-    life->activity_wall = wall_now_ms();
-    life->activity_awake = ev_now(life->loop);
+    if (length > 0)
+        clocks_activity(life);
+    if (agent_scan_feed(life->scan, stream, bytes, length))
+        record_agent_session(life);
 }
 
 static void output_closed(void *context)
@@ -131,36 +112,60 @@ static void child_is_gone(struct life *life, int status)
 {
     life->child_gone = true;
     life->wait_status = status;
-    life->exited_wall = wall_now_ms();
+    life->stopped_first = life->stopping != STOP_NONE;
     life->exited_awake = awake_now_ms();
     life->child.pid = -1;
-    ev_timer_stop(life->loop, &life->on_timeout);
-    ev_timer_stop(life->loop, &life->on_idle);
+    signals_child_gone(life);
+    clocks_child_gone(life);
 }
 
-/* Of the child: stops and continues too. */
+/* As wait(2) tells it, from the kernel or from the leader of the child's session: stops and continues too. */
+static void child_changed(struct life *life, int status)
+{
+    if (WIFSTOPPED(status))
+        signals_child_stopped(life, WSTOPSIG(status));
+    else if (WIFCONTINUED(status))
+        life->child_stopped = false;
+    else if (!life->child_gone)
+        child_is_gone(life, status);
+}
+
+/*
+ * Of anybody: the child, the leader of its session, or an orphan of the tree that was reaped and may have
+ * been the last. A child whose leader was killed comes to us, too.
+ */
 static void on_child(struct ev_loop *loop, ev_child *watcher, int events)
 {
     struct life *life = watcher->data;
 
-    (void)events;
-    if (WIFSTOPPED(watcher->rstatus)) {
-        signals_child_stopped(life);
-    } else if (WIFCONTINUED(watcher->rstatus)) {
-        life->child_stopped = false;
-    } else {
-        ev_child_stop(loop, watcher);
-        child_is_gone(life, watcher->rstatus);
-        life_go_on(life); /* the watcher of any child may have been called before this one */
-    }
-}
-
-/* Of anybody: an orphan of the tree that was reaped may have been the last. */
-static void on_any_child(struct ev_loop *loop, ev_child *watcher, int events)
-{
     (void)loop;
     (void)events;
-    life_go_on(watcher->data);
+    if (watcher->rpid == life->child.pid)
+        child_changed(life, watcher->rstatus);
+    else if (watcher->rpid == life->child.leader && !WIFSTOPPED(watcher->rstatus) &&
+             !WIFCONTINUED(watcher->rstatus))
+        life->child.leader = -1;
+    life_go_on(life);
+}
+
+/* What the leader tells. Once the end is noted the child's pid is let go. */
+static void on_relay(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct life *life = watcher->data;
+    ssize_t length;
+    int status;
+
+    (void)events;
+    length = read(life->child.relay, &status, sizeof status);
+    if (length == (ssize_t)sizeof status) {
+        child_changed(life, status);
+    } else if (length == 0) {
+        ev_io_stop(loop, watcher);
+        fd_close(&life->child.relay);
+    }
+    if (life->child_gone)
+        fd_close(&life->child.release);
+    life_go_on(life);
 }
 
 static void on_control(struct ev_loop *loop, ev_io *watcher, int events)
@@ -177,52 +182,8 @@ static void on_control(struct ev_loop *loop, ev_io *watcher, int events)
         if (strcmp(text, SOCKET_WAKE) == 0)
             record_look(life);
         else
-            activity(life); /* a report of the child's, by sd_notify(3) */
+            clocks_activity(life); /* a report of the child's, by sd_notify(3) */
     }
-    life_go_on(life);
-}
-
-static void deadline_struck(struct life *life, const char *which, int64_t ms)
-{
-    if (life->deadline || life->child_gone || life->stopping != STOP_NONE)
-        return;
-    life->deadline = which;
-    life->deadline_ms = ms;
-    life->deadline_struck_wall = wall_now_ms();
-    life_go_on(life);
-}
-
-static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int events)
-{
-    struct life *life = watcher->data;
-
-    (void)loop;
-    (void)events;
-    deadline_struck(life, "timeout", life->plan->timeout_ms);
-}
-
-/* Reports of others reach the ledger only: it is asked before the deadline is said to have passed. */
-static void on_idle(struct ev_loop *loop, ev_timer *watcher, int events)
-{
-    struct life *life = watcher->data;
-    double limit = seconds(life->plan->idle_timeout_ms);
-
-    (void)events;
-    if (ev_now(loop) - life->activity_awake >= limit)
-        record_look(life);
-    if (ev_now(loop) - life->activity_awake >= limit)
-        deadline_struck(life, "idle-timeout", life->plan->idle_timeout_ms);
-    else
-        start_timer(life, watcher, on_idle, life->activity_awake + limit - ev_now(loop), 0);
-}
-
-static void on_heartbeat(struct ev_loop *loop, ev_timer *watcher, int events)
-{
-    struct life *life = watcher->data;
-
-    (void)loop;
-    (void)events;
-    record_heartbeat(life);
     life_go_on(life);
 }
 
@@ -236,8 +197,9 @@ static void let_go(struct life *life)
         say_detail("cannot leave the working directory");
     if (null < 0)
         return;
-    dup3(null, STDIN_FILENO, O_CLOEXEC);
-    if (!life->plan->capture)
+    if (!life->keyboard)
+        dup3(null, STDIN_FILENO, O_CLOEXEC);
+    if (life->plan->capture == CAPTURE_NONE)
         dup3(null, STDOUT_FILENO, O_CLOEXEC);
     close(null);
 }
@@ -280,90 +242,39 @@ static void watch_io(struct life *life, ev_io *watcher, void (*callback)(struct 
 
 static void watch_child(struct life *life)
 {
-    ev_child_init(&life->on_child, on_child, life->child.pid, 1);
-    ev_child_init(&life->on_any_child, on_any_child, 0, 0);
-    life->on_child.data = life->on_any_child.data = life;
+    ev_child_init(&life->on_child, on_child, 0, 1);
+    life->on_child.data = life;
     ev_child_start(life->loop, &life->on_child);
-    ev_child_start(life->loop, &life->on_any_child);
-}
-
-static void start_clocks(struct life *life)
-{
-    const struct run_plan *plan = life->plan;
-    double beat = seconds(plan->settings->sweep_heartbeat_interval);
-
-    ev_now_update(life->loop);
-    activity(life);
-    if (plan->timeout_ms)
-        start_timer(life, &life->on_timeout, on_timeout, seconds(plan->timeout_ms), 0);
-    if (plan->idle_timeout_ms)
-        start_timer(life, &life->on_idle, on_idle, seconds(plan->idle_timeout_ms), 0);
-    start_timer(life, &life->on_heartbeat, on_heartbeat, beat, beat);
-}
-
-struct pipes {
-    int ends[2][2]; /* by enum log_stream: reading, writing */
-};
-
-static void close_pipes(struct pipes *pipes)
-{
-    for (int i = 0; i < 2; i++)
-        for (int side = 0; side < 2; side++)
-            fd_close(&pipes->ends[i][side]);
-}
-
-/* A stream that is closed with us stays closed in the child: there is nothing to keep or to pass on. */
-static int make_pipes(struct life *life, struct pipes *pipes, struct error *err)
-{
-    *pipes = (struct pipes){{{-1, -1}, {-1, -1}}};
-    for (int i = 0; i < 2 && life->plan->capture; i++)
-        if (!life->inherited->closed[i + 1] && pipe2(pipes->ends[i], O_CLOEXEC))
-            return error_errno(err, "cannot run %s: pipe", life->plan->argv[0]);
-    return 0;
-}
-
-static void pump(struct life *life, struct pipes *pipes)
-{
-    struct output_events events = {activity, output_closed, log_is_lost, life};
-
-    if (!life->plan->capture)
-        return;
-    life->log = log_writer_new(life->log_path, life->uid, life->plan->settings->log_max_size);
-    for (int i = 0; i < 2; i++) {
-        fd_close(&pipes->ends[i][1]);
-        if (pipes->ends[i][0] >= 0)
-            life->outputs[i] =
-                output_new(life->loop, (enum log_stream)i, pipes->ends[i][0], i + 1, life->log, &events);
-        pipes->ends[i][0] = -1;
-    }
 }
 
 /* The fork, with all signals blocked, so that none is swallowed between fork and exec. */
 static int spawn(struct life *life, struct error *err)
 {
     const struct run_plan *plan = life->plan;
-    char **environment = environment_make(life);
-    AUTOCLOSE int null = plan->stdin_null ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
-    struct pipes pipes;
+    struct output_events events = {output_came, output_closed, log_is_lost, life};
+    char **environment;
+    struct streams streams;
     sigset_t all, before;
     int result;
 
-    if (make_pipes(life, &pipes, err)) {
-        close_pipes(&pipes);
-        environment_free(environment);
+    if (streams_open(life, &streams, err)) {
+        streams_close(&streams);
         return -1;
     }
-    life->own_group = needs_own_group();
+    environment = environment_make(life);
+    life->own_group = plan->capture == CAPTURE_PTY || needs_own_group();
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    result = spawn_start(&(struct spawn_plan){.argv = plan->argv,
-                                              .environment = environment,
-                                              .cwd = plan->cwd,
-                                              .descriptors = {null, pipes.ends[0][1], pipes.ends[1][1]},
-                                              .own_group = life->own_group,
-                                              .die_with_parent = plan->settings->run_kill_on_supervisor_death,
-                                              .inherited = life->inherited},
-                         &life->child, err);
+    result = spawn_start(
+        &(struct spawn_plan){.argv = plan->argv,
+                             .environment = environment,
+                             .cwd = plan->cwd,
+                             .descriptors = {streams.child[0], streams.child[1], streams.child[2]},
+                             .terminal = streams.terminal.slave,
+                             .own_group = life->own_group,
+                             .die_with_parent = plan->settings->run_kill_on_supervisor_death,
+                             .inherited = life->inherited},
+        &life->child, err);
     if (result == 0) {
         life->child_pid = life->child.pid;
         watch_child(life);
@@ -371,8 +282,8 @@ static int spawn(struct life *life, struct error *err)
     sigprocmask(SIG_SETMASK, &before, NULL);
     environment_free(environment);
     if (result == 0)
-        pump(life, &pipes);
-    close_pipes(&pipes);
+        streams_start(life, &streams, &events);
+    streams_close(&streams);
     return result;
 }
 
@@ -410,6 +321,7 @@ static int make_loop(struct life *life, struct error *err)
 static void end_life(struct life *life)
 {
     stop_end(life);
+    keyboard_free(life->keyboard);
     for (int i = 0; i < 2; i++)
         output_free(life->outputs[i]);
     if (life->log)
@@ -417,10 +329,14 @@ static void end_life(struct life *life)
     control_socket_close(&life->control);
     ledger_close(life->ledger);
     fd_close(&life->signal_fd);
+    fd_close(&life->master);
+    fd_close(&life->child.relay);
+    fd_close(&life->child.release);
     if (life->loop)
         ev_loop_destroy(life->loop);
     json_decref(life->stragglers);
     free(life->begun.session);
+    agent_scan_free(life->scan);
     free(life->log_path);
     free(life->cwd);
     free(life->log_lost_text);
@@ -433,7 +349,6 @@ static void could_not_fork(struct life *life, struct error *err)
     life->spawn_error = mem_strdup(err->text);
     life->spawn_status = 125;
     life->child_gone = true;
-    life->exited_wall = wall_now_ms();
     life->exited_awake = awake_now_ms();
 }
 
@@ -445,10 +360,11 @@ static void live(struct life *life)
         could_not_fork(life, &err);
         return;
     }
-    start_clocks(life);
+    clocks_start(life);
     signals_start(life);
     watch_io(life, &life->on_control, on_control, life->control.fd);
     watch_io(life, &life->on_handshake, on_handshake, life->child.handshake);
+    watch_io(life, &life->on_relay, on_relay, life->child.relay);
     beside_the_exec(life);
     ev_run(life->loop, 0);
 }
@@ -462,7 +378,8 @@ int run_execution(const struct run_plan *plan, struct inherited *inherited, run_
                         .started_context = context,
                         .signal_fd = -1,
                         .control.fd = -1,
-                        .child = {-1, -1},
+                        .child = NO_CHILD,
+                        .master = -1,
                         .oom_kills = -1};
 
     *result = (struct run_result){0};
@@ -478,6 +395,7 @@ int run_execution(const struct run_plan *plan, struct inherited *inherited, run_
     live(&life);
     record_end(&life, result);
     result->spawn_error = life.spawn_error;
+    result->mid_line = life.keyboard && life.outputs[LOG_OUT] && output_is_mid_line(life.outputs[LOG_OUT]);
     result->status = life.spawn_error                ? life.spawn_status
                      : WIFSIGNALED(life.wait_status) ? 128 + WTERMSIG(life.wait_status)
                                                      : WEXITSTATUS(life.wait_status);

@@ -1,20 +1,44 @@
 /*
  * Ending the tree: SIGTERM and SIGCONT to all, the grace, SIGKILL, and done the moment all are gone. A nested
- * supervisor gets SIGTERM alone and ends its own tree; SIGKILL reaches it 5 s after the rest, so that it can
- * record its end. Wrappers started with --detach, and children from before an exec, are not part of the tree.
- * Who is a wrapper the ledger knows, and pid and start time prove it.
+ * supervisor gets SIGTERM alone and ends its own tree; when our grace is over so is its, and SIGKILL reaches
+ * it 5 s later, so that it can record its end. Wrappers started with --detach, and children from before an
+ * exec, are not part of the tree. Who is a wrapper the ledger knows, and pid and start time prove it.
  */
 #include "life.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/base/text.h>
 #include <supervise/base/time.h>
 
-static const double NESTED_AFTER = 5.0; /* seconds after the rest */
-static const double LOOK_EVERY = 0.05;  /* seconds: not every death is told to us */
+enum { NESTED_AFTER_MS = 5000 };
+static const double LOOK_EVERY = 0.05; /* seconds: not every death is told to us */
+
+/* ---- Lists of processes ---- */
+
+static const struct noted *find_noted(const struct noted_list *list, const struct process *process)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].pid == process->pid && list->items[i].start == process->start)
+            return &list->items[i];
+    return NULL;
+}
+
+static bool among(const struct noted_list *list, const struct process *process)
+{
+    return find_noted(list, process) != NULL;
+}
+
+static void note(struct noted_list *list, const struct process *process)
+{
+    list->items = mem_resize(list->items, (list->count + 1) * sizeof *list->items);
+    list->items[list->count++] = (struct noted){process->pid, process->start, awake_now_ms()};
+}
 
 /* ---- Who is in it ---- */
 
@@ -41,9 +65,13 @@ static enum tree_branch judge(const struct process *process, void *context)
     const struct inherited *inherited = judging->life->inherited;
     const struct execution *wrapper;
 
+    if (process->pid == judging->life->child.leader)
+        return TREE_PASS;
     for (size_t i = 0; i < inherited->child_count; i++)
-        if (inherited->children[i] == process->pid)
+        if (inherited->children[i].pid == process->pid && inherited->children[i].start == process->start)
             return TREE_LEAVE;
+    if (among(&judging->life->beyond, process)) /* it can't be ended by us, and is not waited for */
+        return TREE_PASS;
     wrapper = wrapper_of(judging, process);
     if (!wrapper)
         return TREE_TAKE;
@@ -81,25 +109,11 @@ bool stop_left(struct life *life, struct tree *left)
 
 /* ---- SIGTERM ---- */
 
-static bool was_asked(const struct life *life, const struct process *process)
-{
-    for (size_t i = 0; i < life->asked_count; i++)
-        if (life->asked[i].pid == process->pid && life->asked[i].start == process->start)
-            return true;
-    return false;
-}
-
-static void note_asked(struct life *life, const struct process *process)
-{
-    life->asked = mem_resize(life->asked, (life->asked_count + 1) * sizeof *life->asked);
-    life->asked[life->asked_count++] = *process;
-}
-
 /* What one signal to the child reaches: it, or its whole group. */
 static bool reached_with_child(const struct life *life, const struct process *process)
 {
-    return life->child.pid > 1 &&
-           (process->pid == life->child.pid || (life->own_group && process->group == life->child.pid));
+    return life->child.pid > 1 && (process->pid == life->child.pid ||
+                                   (signals_reach_group(life) && process->group == life->child.pid));
 }
 
 /*
@@ -113,7 +127,7 @@ static void ask_all(struct life *life)
     stop_left(life, &tree);
     signals_to_child(life, SIGTERM);
     for (size_t i = 0; i < tree.count; i++) {
-        note_asked(life, &tree.items[i]);
+        note(&life->asked, &tree.items[i]);
         if (!reached_with_child(life, &tree.items[i]))
             identity_signal(tree.items[i].pid, tree.items[i].start, SIGTERM);
     }
@@ -134,9 +148,9 @@ static void ask_late_orphans(struct life *life)
         const struct process *process = &tree.items[i];
 
         if (process->parent != getpid() || process->start > life->stop_began_ticks ||
-            was_asked(life, process))
+            among(&life->asked, process))
             continue;
-        note_asked(life, process);
+        note(&life->asked, process);
         identity_signal(process->pid, process->start, SIGTERM);
         identity_signal(process->pid, process->start, SIGCONT);
     }
@@ -145,37 +159,51 @@ static void ask_late_orphans(struct life *life)
 
 /* ---- SIGKILL ---- */
 
-static void kill_all(struct life *life, bool nested_too)
+/* SIGKILL; one that another user runs can't be ended by us. */
+static void end_one(struct life *life, const struct process *process)
+{
+    if (identity_signal(process->pid, process->start, SIGKILL) && errno == EPERM)
+        note(&life->beyond, process);
+}
+
+/* A nested supervisor is told that its grace is over, and then has time to end its own and to write it down.
+ */
+static void end_nested(struct life *life, const struct process *process)
+{
+    const struct noted *told = find_noted(&life->nested, process);
+
+    if (!told) {
+        note(&life->nested, process);
+        identity_signal(process->pid, process->start, SIGTERM);
+    } else if (awake_now_ms() - told->at_ms >= NESTED_AFTER_MS) {
+        end_one(life, process);
+    }
+}
+
+static void kill_all(struct life *life)
 {
     struct judging judging;
     struct tree tree;
 
     read_tree(life, &tree, &judging);
-    for (size_t i = 0; i < tree.count; i++)
-        if (nested_too || !wrapper_of(&judging, &tree.items[i]))
-            identity_signal(tree.items[i].pid, tree.items[i].start, SIGKILL);
+    for (size_t i = 0; i < tree.count; i++) {
+        if (wrapper_of(&judging, &tree.items[i]))
+            end_nested(life, &tree.items[i]);
+        else
+            end_one(life, &tree.items[i]);
+    }
+    /* Without a /proc of ours the tree can't be read; the child is ours all the same. */
+    if (tree.count == 0)
+        signals_to_child(life, SIGKILL);
     execution_list_free(&judging.wrappers);
     tree_free(&tree);
-}
-
-static void on_nested(struct ev_loop *loop, ev_timer *watcher, int events)
-{
-    struct life *life = watcher->data;
-
-    (void)loop;
-    (void)events;
-    kill_all(life, true);
-    life_go_on(life);
 }
 
 static void begin_killing(struct life *life)
 {
     life->stopping = STOP_KILLING;
     ev_timer_stop(life->loop, &life->on_grace);
-    kill_all(life, false);
-    ev_timer_init(&life->on_nested, on_nested, NESTED_AFTER, LOOK_EVERY);
-    life->on_nested.data = life;
-    ev_timer_start(life->loop, &life->on_nested);
+    kill_all(life);
 }
 
 static void on_grace(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -196,7 +224,7 @@ static void on_tree(struct ev_loop *loop, ev_timer *watcher, int events)
     (void)loop;
     (void)events;
     if (life->stopping == STOP_KILLING)
-        kill_all(life, false);
+        kill_all(life);
     else
         ask_late_orphans(life);
     life_go_on(life);
@@ -208,11 +236,31 @@ void stop_grace_over(struct life *life)
         begin_killing(life);
 }
 
+/* What outlived the child is named before it is ended. */
+static void note_stragglers(struct life *life)
+{
+    struct tree left;
+
+    if (!stop_left(life, &left))
+        return;
+    life->stragglers = json_array();
+    for (size_t i = 0; i < left.count; i++) {
+        AUTOBUF struct buf name = {0};
+
+        text_to_utf8(&name, left.items[i].name, strlen(left.items[i].name));
+        json_array_append_new(life->stragglers, json_pack("{s:i, s:s}", "pid", (int)left.items[i].pid,
+                                                          "command", name.data ? name.data : ""));
+    }
+    tree_free(&left);
+}
+
 void stop_tree(struct life *life)
 {
     if (life->stopping != STOP_NONE)
         return;
     life->stopping = STOP_ASKED;
+    if (life->child_gone)
+        note_stragglers(life);
     /* Clock ticks since boot, as in /proc/PID/stat. */
     life->stop_began_ticks = boot_now_ms() * sysconf(_SC_CLK_TCK) / 1000;
     ask_all(life);
@@ -228,8 +276,7 @@ void stop_end(struct life *life)
 {
     ev_timer_stop(life->loop, &life->on_grace);
     ev_timer_stop(life->loop, &life->on_tree);
-    ev_timer_stop(life->loop, &life->on_nested);
-    free(life->asked);
-    life->asked = NULL;
-    life->asked_count = 0;
+    free(life->asked.items);
+    free(life->nested.items);
+    free(life->beyond.items);
 }

@@ -57,7 +57,7 @@ char **environment_make(const struct life *life)
     for (size_t i = 0; i < variables.count; i++)
         variables.items[i] = mem_strdup(environ[i]);
 
-    snprintf(attempt, sizeof attempt, "%d", 1);
+    snprintf(attempt, sizeof attempt, "%lld", (long long)plan->attempt);
     set(&variables, "SUPERVISE_EXECUTION_UID", uid);
     set(&variables, "SUPERVISE_DB", life->ledger ? ledger_path(life->ledger) : plan->settings->store_path);
     set(&variables, "SUPERVISE_SESSION", life->begun.session);

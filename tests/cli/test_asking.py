@@ -6,10 +6,11 @@ import pty
 import re
 import select
 import signal
+import termios
 import time
 import unittest
 
-from harness import EVENT_FIELDS, TIME, Case, probe, wait_for
+from harness import BIN, EVENT_FIELDS, TIME, Case, probe, wait_for
 
 VERBS = ["run", "status", "list", "log", "events", "wait", "cancel", "session begin", "session close", "session show",
          "session list", "heartbeat", "config show", "config check", "config path", "db check", "db path"]
@@ -33,6 +34,14 @@ class Refs(Case):
     def test_a_number_comes_before_a_name_of_digits(self):
         self.ok("-n", "2", "--", "true")
         self.assertEqual(2, self.number("2"))
+
+    def test_digits_that_are_no_execution_are_not_found_and_never_a_name(self):
+        for ref in ("0", "#0", "77", "#77", "9223372036854775808", "99999999999999999999999"):
+            self.ok("-n", ref, "--", "true")
+            for verb in ("status", "log", "wait", "events", "cancel"):
+                with self.subTest(verb=verb, ref=ref):
+                    self.assertIn(ref, self.assert_code(4, self.run_supervise(verb, ref)).err)
+        self.assertEqual(2, self.number("#2"))
 
     def test_a_uid_or_its_unique_beginning_of_four_or_more(self):
         for row in self.rows():
@@ -124,6 +133,33 @@ class Lists(Case):
         self.assertEqual(23, len(self.names("--all")))
         self.assertEqual(23, len(self.names("-n", "100")))
 
+    def test_it_is_one_array_of_all_rows_that_match(self):
+        for args in ([], ["--all"], ["-n", "1"], ["--name", "nothing"]):
+            out = self.ok("list", "--json", *args).out
+            self.assertEqual(json.dumps(json.loads(out), indent=2, ensure_ascii=False) + "\n", out)
+
+    def test_its_memory_does_not_grow_with_its_rows(self):
+        db = str(self.work / "many.db")
+        self.ok("--db", db, "-n", "one", "--", "true")
+        names = [row[1] for row in self.sql("PRAGMA table_info(executions)", path=db) if row[1] not in ("id", "uid")]
+        self.sql(f"WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO executions "
+                 f"(uid, {', '.join(names)}) SELECT printf('u%019d', i), {', '.join(names)} FROM n, executions", path=db)
+
+        def listed():
+            """The rows of `list --all`, and the most memory it had, in KiB."""
+            out = self.work / "out"
+            env = {**self.env, "ASAN_OPTIONS": self.env.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"}
+            pid = os.posix_spawn(BIN, [BIN, "--db", db, "list", "--all", "--json"], env,
+                                 file_actions=[(os.POSIX_SPAWN_OPEN, 1, out, os.O_WRONLY | os.O_CREAT, 0o600)])
+            _, status, usage = os.wait4(pid, 0)
+            self.assertEqual(0, status)
+            return len(json.loads(out.read_bytes())), usage.ru_maxrss
+
+        count, peak = listed()
+        self.assertEqual(20001, count)
+        # Held whole, the rows would take 180 MiB. What the test itself takes counts up to the program's exec.
+        self.assertLess(peak, 100 * 1024)
+
     def test_since_takes_a_duration_or_a_time(self):
         self.assertEqual(3, len(self.names("--since", "1h")))
         middle = self.row("bad")["started_at"]
@@ -168,6 +204,22 @@ class Lists(Case):
         row = self.row("half")
         for fact in (row["uid"], "book-1", "true", row["explanation"], row["next"], str(self.work)):
             self.assertIn(fact, out)
+
+
+    def test_status_of_a_session_ends_with_the_output_of_its_newest_execution(self):
+        for text in ("older", "newest\\033[31m"):
+            self.assert_code(75, self.run_supervise("-s", "book-2", "--", "printf", f"{text} words\\nlast line\\n"))
+        out = self.ok("status", "book-2").out
+        self.assertTrue(out.endswith("\n\nOutput of #5:\n  newest\\e[31m words\n  last line\n"), out)
+        self.assertNotIn("older words\n", out)
+
+    def test_a_session_is_begun_by_its_id_as_a_word_or_an_option(self):
+        self.assertEqual("book-3\n", self.ok("session", "begin", "book-3").out)
+        self.assertEqual("book-3\n", self.ok("session", "begin", "--session", "book-3").out)
+        self.assertEqual(1, len([each for each in self.json("session", "list", "--all") if each["id"] == "book-3"]))
+        self.assert_code(2, self.run_supervise("session", "begin", "a", "--session", "b"))
+        self.assert_code(2, self.run_supervise("session", "begin", "a", "b"))
+        self.assert_code(2, self.run_supervise("session", "begin", "42"))
 
 
 class Waiting(Case):
@@ -343,6 +395,16 @@ class Help(Case):
         result = self.assert_code(2, self.run_supervise("session", "begn"))
         self.assertIn("begin", result.err)
 
+    def test_the_beginning_of_a_word_is_met_with_the_whole(self):
+        for args, meant in ((["--time", "5s", "true"], '"--timeout"'), (["list", "--out", "x"], '"--outcome"'),
+                            (["list", "--state", "run"], '"running"'), (["sess", "list"], '"session"')):
+            self.assertIn(f"did you mean {meant}?", self.assert_code(2, self.run_supervise(*args)).err)
+
+    def test_a_command_without_its_dashes_is_told_of_them(self):
+        for command in ("true", "make", "ls", "sleep"):
+            result = self.assert_code(2, self.run_supervise(command))
+            self.assertEqual(f'supervise: unknown verb "{command}"; to run a command: supervise -- {command}\n', result.err)
+
     def test_an_unknown_option_is_2_with_the_nearest_right_one(self):
         result = self.assert_code(2, self.run_supervise("list", "--otcome", "failed"))
         self.assertIn("--outcome", result.err)
@@ -391,9 +453,10 @@ class Sanitised(Case):
 
 
 class Colour(Case):
-    def on_terminal(self, *args, **env):
+    def on_terminal(self, *args, columns=80, **env):
         """What the program writes to a terminal."""
         ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, columns))
         running = self.start(*args, stdin=theirs, stdout=theirs, stderr=theirs, env={"TERM": "xterm-256color", **env})
         os.close(theirs)
         got = b""
@@ -421,6 +484,24 @@ class Colour(Case):
         self.assertNotIn("\x1b[", self.ok("list").out)
         self.assertIn("\x1b[", self.ok("list", "--color=always").out)
         self.assertNotIn("\x1b[", self.on_terminal("list", "--color=never"))
+
+    def test_on_a_narrow_terminal_what_is_short_stays_whole(self):
+        running = self.start("-n", "a-name-of-some-length", "-s", "a-session-of-some-length", "--", "sh", "-c",
+                             'supervise heartbeat a status of some length; exec sleep 1000')
+        wait_for(lambda: self.row()["status_text"], "its status")
+        out = self.on_terminal("list", columns=60)
+        running.kill(signal.SIGTERM)
+        running.finish()
+        self.assertTrue(all(len(line) <= 60 for line in re.sub(r"\x1b\[[\d;]*m", "", out).splitlines()), out)
+        for whole in ("● running", "✗ failed", "STATE", "STARTED", "just now", "TOOK", "STATUS", "COMM"):
+            self.assertIn(whole, out)
+
+    def test_on_a_narrow_terminal_a_sessions_id_and_a_files_path_stay_whole(self):
+        (self.work / "supervise.toml").write_text('[workflow.of-some-length]\nphases = ["a-phase-of-some-length", "b", "c"]\n')
+        self.ok("session", "begin", "review-2026-02-03", "--workflow", "of-some-length")
+        self.assertIn("review-2026-02-03", self.on_terminal("session", "list", columns=70))
+        path = str(self.work / "supervise.toml")
+        self.assertIn(path, self.on_terminal("config", "path", columns=max(60, len(path) + 16)))
 
     def test_no_color_is_heeded(self):
         self.assertNotIn("\x1b[", self.on_terminal("list", NO_COLOR="1"))

@@ -205,7 +205,15 @@ class Readers(Output):
                 self.assert_code(128 + signal.SIGPIPE, running.finish())
 
     def test_a_command_that_ignores_sigpipe_meets_epipe_and_the_record_stays_whole(self):
-        script = "import signal,sys,os\nsignal.signal(signal.SIGPIPE, signal.SIG_IGN)\ntry:\n while True: os.write(1, b'x' * 4096)\nexcept BrokenPipeError: os.write(2, b'met it\\n'); os._exit(9)\n"
+        script = """import os, signal
+signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+try:
+    while True:
+        os.write(1, b'x' * 4096)
+except BrokenPipeError:
+    os.write(2, b'met it\\n')
+    os._exit(9)
+"""
         running = self.start("--", "/usr/bin/python3", "-c", script)
         running.wait_out("xxx")
         running.close("out")

@@ -1,5 +1,6 @@
 """What is refused before anything is spawned: 125 for `run`, no child, no row; and the verbs' own codes."""
 
+import json
 import os
 import shutil
 import unittest
@@ -209,6 +210,26 @@ class BadLedgers(Case):
         self.assert_code(7, self.run_supervise("db", "check"))
 
 
+    def test_a_list_that_breaks_off_is_no_array(self):
+        db = self.work / "damaged.db"
+        self.ok("--db", str(db), "--", "true")
+        names = [row[1] for row in self.sql("PRAGMA table_info(executions)", path=db) if row[1] not in ("id", "uid")]
+        self.sql(f"WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO executions "
+                 f"(uid, {', '.join(names)}) SELECT printf('u%019d', i), {', '.join(names)} FROM n, executions", path=db)
+        self.assertEqual([(0,)], [row[:1] for row in self.sql("PRAGMA wal_checkpoint(TRUNCATE)", path=db)])
+        content = db.read_bytes()
+        pages = [at for at in range(4096, len(content), 4096)
+                 if b"u%019d" % 100 in content[at:at + 4096] and os.fsencode(self.work) in content[at:at + 4096]]
+        self.assertEqual(1, len(pages), "the page of the row")
+        with open(db, "r+b") as file:
+            file.seek(pages[0])
+            file.write(b"\xff" * 64)
+        result = self.assert_code(7, self.run_supervise("--db", str(db), "list", "--all", "--json"))
+        self.assertIn('"uid": "u%019d"' % 500, result.out)
+        with self.assertRaises(ValueError):
+            json.loads(result.out)
+
+
 class Defaults(Case):
     def test_the_ledger_is_private_and_its_directory_too(self):
         self.ok("--", "true", before=lambda: os.umask(0))
@@ -237,6 +258,31 @@ class Defaults(Case):
     def test_without_state_home_the_ledger_is_below_home(self):
         self.ok("--", "true", env={"XDG_STATE_HOME": None})
         self.assertTrue((self.dir / "home/.local/state/supervise/supervise.db").exists())
+
+    def test_without_any_home_only_what_needs_a_ledger_is_refused(self):
+        for home in (None, "", "relative/home"):
+            with self.subTest(home=home):
+                env = {"HOME": home, "XDG_STATE_HOME": None}
+                for verb in (["list"], ["status"], ["wait", "1"], ["cancel", "1"], ["session", "list"], ["db", "path"]):
+                    result = self.assert_code(1, self.run_supervise(*verb, env=env))
+                    self.assertRegex(result.err, "neither HOME nor XDG_STATE_HOME is set .*--db")
+                self.assert_code(125, self.run_supervise("--", "touch", "spawned", env=env))
+                self.ok("config", "check", env=env)
+                self.ok("config", "show", env=env)
+                settings = {each["key"]: each for each in self.json("config", "show", env=env)}
+                self.assertIsNone(settings["store.path"]["value"])
+                self.assertRegex(settings["store.path"]["origin"], "^neither HOME nor XDG_STATE_HOME is set")
+                self.ok("--db", str(self.work / "named.db"), "--", "true", env=env)
+        self.assertFalse((self.work / "spawned").exists())
+        self.assertFalse((self.work / "relative").exists())
+
+    def test_without_any_home_a_command_that_matters_more_than_its_record_runs(self):
+        result = self.assert_code(3, self.run_supervise("--no-ledger-ok", "--", "sh", "-c", 'echo "out $SUPERVISE_DB"; exit 3',
+                                                        env={"HOME": None, "XDG_STATE_HOME": None}))
+        self.assertEqual("out \n", result.out)
+        self.assertEqual(1, result.err.count("neither HOME nor XDG_STATE_HOME is set"))
+        self.assertEqual(1, result.err.count("output is not kept"))
+        self.assertEqual([], list(self.work.iterdir()))
 
     def test_verbs_that_only_read_create_nothing(self):
         for verb, code in ((["list"], 0), (["status"], 0), (["events"], 0), (["config", "show"], 0), (["session", "list"], 0),

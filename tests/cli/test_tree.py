@@ -175,7 +175,8 @@ class Nested(Tree):
         self.assert_end(self.row("inner"), "cancelled", "cancelled")
 
     def test_a_nested_wrapper_left_in_the_background_is_stopped_with_the_rest_and_records_it(self):
-        script = "supervise -n inner -- sh -c 'echo up; sleep 1000' & while ! supervise status inner --json | grep -q '\"pid\": *[0-9]'; do sleep 0.02; done"
+        script = """supervise -n inner -- sleep 1000 &
+            while ! supervise status inner --json | grep -q '"pid": *[0-9]'; do sleep 0.02; done"""
         self.ok("-n", "outer", "--", "sh", "-c", script)
         self.assert_end(self.row("inner"), "cancelled", "cancelled")
         self.assert_end(self.row("outer"), "success", "exit")

@@ -66,7 +66,7 @@ static const struct {
       .heard_of_at = FOURTEEN_O_THREE,
       .now_ms = AN_HOUR_LATER},
      "not known to have ended, but its supervisor is gone since about 14:03Z (last heard of)",
-     "supervise sweep"},
+     "supervise log 42"},
     {{.state = EXPLAIN_RUNNING, .number = 42, .unsupervised = true},
      "running, but its supervisor is gone (when it was last heard of is unknown), so its end will not be "
      "seen as it happens",

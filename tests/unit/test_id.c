@@ -129,7 +129,7 @@ static void a_number_is_digits_with_or_without_the_sign(void **state)
 {
     static const struct {
         const char *ref;
-        int64_t number; /* 0: none */
+        int64_t number; /* 0: of no execution; -1: no number */
     } cases[] = {
         {"42", 42},
         {"#42", 42},
@@ -138,25 +138,26 @@ static void a_number_is_digits_with_or_without_the_sign(void **state)
         {"9223372036854775807", INT64_MAX},
         {"9223372036854775808", 0},
         {"92233720368547758070", 0},
+        {"#99999999999999999999", 0},
         {"0", 0},
         {"#0", 0},
-        {"", 0},
-        {"#", 0},
-        {"##1", 0},
-        {"-1", 0},
-        {"+1", 0},
-        {"1a", 0},
-        {" 1", 0},
-        {"1 ", 0},
-        {"1.0", 0},
-        {"@last", 0},
+        {"", -1},
+        {"#", -1},
+        {"##1", -1},
+        {"-1", -1},
+        {"+1", -1},
+        {"1a", -1},
+        {" 1", -1},
+        {"1 ", -1},
+        {"1.0", -1},
+        {"@last", -1},
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        int64_t number = 0;
+        int64_t number = -1;
 
-        assert_int_equal(ref_number(cases[i].ref, &number), cases[i].number != 0);
+        assert_int_equal(ref_number(cases[i].ref, &number), cases[i].number != -1);
         assert_int_equal(number, cases[i].number);
     }
 }

@@ -3,9 +3,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include <supervise/base/buf.h>
 #include <supervise/cli/cli.h>
 
 /* As the contract lists them. */
@@ -154,6 +156,63 @@ static void an_event_has_all_its_members_in_their_order_and_any_data(void **stat
     json_decref(object);
 }
 
+/* What goes to stdout while `print` works; the caller frees. */
+static char *stdout_of(void (*print)(size_t rows), size_t rows)
+{
+    FILE *file = tmpfile();
+    int saved = dup(STDOUT_FILENO);
+    char *text;
+    off_t length;
+
+    assert_non_null(file);
+    fflush(stdout);
+    dup2(fileno(file), STDOUT_FILENO);
+    print(rows);
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    length = lseek(fileno(file), 0, SEEK_END);
+    text = mem_alloc((size_t)length + 1);
+    assert_int_equal(pread(fileno(file), text, (size_t)length, 0), length);
+    fclose(file);
+    return text;
+}
+
+static json_t *a_row(size_t number)
+{
+    return json_pack("{s:i, s:s, s:[s, s], s:{}}", "id", (int)number, "text", "two\nlines, {and} [marks]\n]",
+                     "array", "a", "b", "empty");
+}
+
+static void print_whole(size_t rows)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < rows; i++)
+        json_array_append_new(array, a_row(i));
+    json_print(array, false);
+}
+
+static void print_rows(size_t rows)
+{
+    struct json_rows printed = {0};
+
+    for (size_t i = 0; i < rows; i++)
+        json_rows_add(&printed, a_row(i));
+    json_rows_end(&printed);
+}
+
+static void an_array_row_by_row_is_what_it_would_be_whole(void **state)
+{
+    (void)state;
+    for (size_t rows = 0; rows < 4; rows++) {
+        AUTOFREE char *whole = stdout_of(print_whole, rows);
+        AUTOFREE char *by_rows = stdout_of(print_rows, rows);
+
+        assert_string_equal(by_rows, whole);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +221,7 @@ int main(void)
         cmocka_unit_test(bytes_that_are_no_utf8_become_replacement_characters),
         cmocka_unit_test(a_session_has_all_its_members_in_their_order),
         cmocka_unit_test(an_event_has_all_its_members_in_their_order_and_any_data),
+        cmocka_unit_test(an_array_row_by_row_is_what_it_would_be_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* How kept output is shown: on terminals, with times, as JSON; split anywhere. */
+/* How kept output is shown: on terminals, with times, as JSON, replayed; split anywhere. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <supervise/cli/log_replay.h>
+#include <supervise/cli/log_terminal.h>
 #include <supervise/cli/log_view.h>
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
@@ -150,6 +152,68 @@ static void json_keeps_split_characters_whole(void **state)
     log_view_free(view);
 }
 
+static void a_replay_knows_when_each_piece_comes(void **state)
+{
+    static const struct {
+        int64_t wall_ms, at, limited;
+    } cases[] = {
+        {1000, 0, 0},       {1500, 500, 500},   {NO_INT, 500, 500},       {9500, 8500, 2500},
+        {7000, 8500, 2500}, {7100, 8600, 2600}, {3607100, 3608600, 4600},
+    };
+    struct log_timeline plain = {.last_wall_ms = NO_INT}, limited = {.last_wall_ms = NO_INT};
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(log_timeline_at(&plain, cases[i].wall_ms, 0), cases[i].at);
+        assert_int_equal(log_timeline_at(&limited, cases[i].wall_ms, 2000), cases[i].limited);
+    }
+}
+
+/* Whole and split at every byte. */
+static void a_terminal_gets_back_what_was_done_to_it_and_no_more(void **state)
+{
+    static const struct {
+        const char *written, *undone;
+    } cases[] = {
+        {"text\r\n\t\007", ""},
+        {"\033[2J\033[H\033[6n\033[c", ""},
+        {"\033[1;31mred", "\033[0m"},
+        {"\033[1;31mred\033[0m \033[32m\033[m", ""},
+        {"\033[?1049h\033[?25l", "\033[?1049l\033[?25h"},
+        {"\033[?1049h\033[?25l\033[?1049l\033[?25h", ""},
+        {"\033[?1000;1006h\033[?2004h\033[?1000l", "\033[?1006l\033[?2004l"},
+        {"\033[?10491h\033[?104h", ""},
+        {"\033[?7l\033[4h", "\033[4l\033[?7h"},
+        {"\033[2;10r", "\0337\033[r\0338"},
+        {"\033[2;10r\033[r", ""},
+        {"\033(0qqq", "\033(B\017"},
+        {"\033(0qqq\033(B", ""},
+        {"\033=\033>\033[3 q", "\033[0 q"},
+        {"\033[>1u\033[>5u\033[<u\033[>4;1m", "\033[>4m\033[<1u"},
+        {"\033[31m\033[?25l\033c", ""},
+        {"\033]0;title [?25l\007", ""},
+        {"\033]0;tit", "\030"},
+        {"\033[?25", "\030"},
+        {"\033P+q\033\\\033[?25l", "\033[?25h"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t length = strlen(cases[i].written);
+
+        for (size_t step = 1; step <= length; step++) {
+            struct log_terminal terminal = {0};
+            AUTOBUF struct buf out = {0};
+
+            for (size_t at = 0; at < length; at += step)
+                log_terminal_bytes(&terminal, cases[i].written + at, at + step > length ? length - at : step);
+            buf_puts(&out, "");
+            log_terminal_undo(&terminal, &out);
+            assert_string_equal(out.data, cases[i].undone);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +223,8 @@ int main(void)
         cmocka_unit_test(a_line_has_the_time_when_it_began),
         cmocka_unit_test(a_gap_is_a_line_where_bytes_are_not_asked_for),
         cmocka_unit_test(json_keeps_split_characters_whole),
+        cmocka_unit_test(a_replay_knows_when_each_piece_comes),
+        cmocka_unit_test(a_terminal_gets_back_what_was_done_to_it_and_no_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,8 @@ static void the_xdg_directories_have_their_defaults(void **state)
         {NULL, NULL, NULL, NULL},
         {NULL, "", NULL, NULL},
         {"rel", NULL, NULL, NULL},
+        {NULL, "rel", NULL, NULL},
+        {"/x", "rel", "/x", "/x"},
     };
 
     (void)state;

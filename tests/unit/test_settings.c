@@ -248,21 +248,47 @@ static void paths_start_from_the_directory_of_their_file(void **state)
     settings_free(settings);
 }
 
-static void without_home_only_a_named_ledger_works(void **state)
+static void without_home_only_a_ledger_has_no_place(void **state)
 {
+    static const char why[] = "neither HOME nor XDG_STATE_HOME is set to an absolute path";
+    static const char *const homes[] = {NULL, "", "relative/home"};
     struct settings *settings;
+    struct error err;
     (void)state;
 
-    unsetenv("HOME");
-    assert_refused(
-        NULL, ERR_OTHER,
-        "cannot find a place for the ledger: neither XDG_STATE_HOME nor HOME is set; set one, or name a "
-        "file with --db");
-    settings = loaded(NULL, "x.db");
-    settings_free(settings);
+    for (size_t i = 0; i < sizeof homes / sizeof *homes; i++) {
+        unsetenv("HOME");
+        if (homes[i])
+            setenv("HOME", homes[i], 1);
+        settings = loaded(NULL, NULL);
+        assert_null(settings_ledger(settings, &err));
+        assert_int_equal(err.code, ERR_OTHER);
+        assert_string_equal(
+            err.text, "cannot find a place for the ledger: neither HOME nor XDG_STATE_HOME is set to an "
+                      "absolute path; name a file with --db");
+        assert_null(settings->log_dir);
+        assert_row(settings, "store.path", "null", why);
+        assert_row(settings, "log.dir", "null", "no ledger to stand beside");
+        settings_free(settings);
+        settings = loaded(NULL, "/x/option.db");
+        assert_string_equal(settings_ledger(settings, &err), "/x/option.db");
+        assert_row(settings, "log.dir", "\"/x/logs\"", "built-in");
+        settings_free(settings);
+    }
+}
+
+static void without_home_its_sign_is_refused(void **state)
+{
+    static const char said[] =
+        "supervise.toml:1: log.dir: \"~\" needs HOME, which is not set to an absolute path";
+    (void)state;
+
     write_file("supervise.toml", "log.dir = '~/x'\n");
     setenv("SUPERVISE_CONFIG", "supervise.toml", 1);
-    assert_refused(NULL, ERR_INVALID, "supervise.toml:1: log.dir: \"~\" needs HOME, which is not set");
+    unsetenv("HOME");
+    assert_refused(NULL, ERR_INVALID, said);
+    setenv("HOME", "relative/home", 1);
+    assert_refused(NULL, ERR_INVALID, said);
 }
 
 /* --- files that can't be read --- */
@@ -733,7 +759,8 @@ int main(void)
         IN_TREE(xdg_config_home_is_where_the_user_file_is),
         IN_TREE(the_ledger_is_named_by_option_then_environment_then_file),
         IN_TREE(paths_start_from_the_directory_of_their_file),
-        IN_TREE(without_home_only_a_named_ledger_works),
+        IN_TREE(without_home_only_a_ledger_has_no_place),
+        IN_TREE(without_home_its_sign_is_refused),
         IN_TREE(a_named_file_must_be_there_and_a_searched_one_readable),
         IN_TREE(a_closed_file_is_an_error_and_one_in_a_closed_directory_was_not_found),
         IN_TREE(a_found_file_of_another_user_is_ignored),

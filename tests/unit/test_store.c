@@ -352,6 +352,43 @@ static void reading_creates_nothing(void **state)
     assert_int_equal(access(directory, F_OK), -1);
 }
 
+struct walk {
+    int64_t ids[8];
+    size_t count, stop_after;
+};
+
+static int walk_on(const struct execution *execution, void *context)
+{
+    struct walk *walk = context;
+
+    walk->ids[walk->count++] = execution->id;
+    return walk->count == walk->stop_after;
+}
+
+static void executions_come_one_after_another_until_no_more_are_wanted(void **state)
+{
+    struct world *world = *state;
+    struct execution_filter filter = {.state = "finished", .since = NO_INT, .limit = NO_INT};
+    struct error err = {0};
+
+    for (int i = 1; i <= 5; i++) {
+        AUTOFREE char *text =
+            mem_printf("INSERT INTO executions (uid, command, cwd, host, started_at, finished_at, "
+                       "exit_code) VALUES ('u%d', '[]', '/', 'h', %d, %s, %s)",
+                       i, i, i == 3 ? "NULL" : "9", i == 3 ? "NULL" : "0");
+
+        sql(world, text);
+    }
+    for (size_t stop_after = 1; stop_after <= 8; stop_after++) {
+        static const int64_t wanted[] = {5, 4, 2, 1};
+        struct walk walk = {.stop_after = stop_after};
+
+        assert_int_equal(executions_each(world->ledger, &filter, walk_on, &walk, &err), 0);
+        assert_int_equal(walk.count, stop_after < 4 ? stop_after : 4);
+        assert_memory_equal(walk.ids, wanted, walk.count * sizeof *wanted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +400,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_programs_database_is_refused_unchanged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_database_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reading_creates_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(executions_come_one_after_another_until_no_more_are_wanted, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,11 @@
 #include <supervise/base/time.h>
 #include <supervise/cli/words.h>
 
-static const char *const titles[] = {"#", "STATE", "NAME", "COMMAND", NULL};
+static const struct column columns[] = {{"#", YIELDS_LAST},
+                                        {"STATE", YIELDS_LAST},
+                                        {"NAME", YIELDS_NEXT},
+                                        {"COMMAND", YIELDS_FIRST},
+                                        {NULL, YIELDS_LAST}};
 static const char *const rows[][4] = {
     {"1", "✓ success", "", "make a-target-with-a-name-that-is-longer-than-any-terminal-would-be"},
     {"20", "✗ failed", "", "日本語のとても長いコマンドラインの引数がここにあります"},
@@ -27,7 +31,7 @@ static const char *const rows[][4] = {
 static void print_rows(const char *color, bool named)
 {
     struct cli cli = {.color = color};
-    struct table *table = table_new(titles, 3);
+    struct table *table = table_new(columns);
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (size_t c = 0; c < 4; c++)
@@ -96,6 +100,16 @@ static void a_terminal_gets_lines_that_fit(void **state)
     assert_non_null(strstr(printed(40, "never", false), "make a-target"));
     assert_non_null(strstr(printed(40, "never", false), "…"));
     assert_non_null(strstr(printed(40, "never", false), "✓ success"));
+}
+
+static void columns_give_way_in_their_order_and_the_last_stay_whole(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(printed(36, "never", true), "300  ● running  a-name  tricky \\e[2…"));
+    assert_non_null(strstr(printed(34, "never", true), "300  ● running  a-name  tricky \\e…"));
+    assert_non_null(strstr(printed(28, "never", true), "300  ● running  a-na…  tric…"));
+    assert_non_null(strstr(printed(26, "never", true), "300  ● running  a-n…  tri…"));
+    assert_non_null(strstr(printed(25, "never", true), "300  ● runni…  a-n…  tri…"));
 }
 
 static void a_column_that_nobody_uses_is_left_out(void **state)
@@ -213,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_gets_every_character_and_no_colour),
         cmocka_unit_test(a_terminal_gets_lines_that_fit),
+        cmocka_unit_test(columns_give_way_in_their_order_and_the_last_stay_whole),
         cmocka_unit_test(a_column_that_nobody_uses_is_left_out),
         cmocka_unit_test(columns_begin_below_each_other),
         cmocka_unit_test(colour_is_for_terminals_and_those_who_ask),

@@ -195,6 +195,12 @@ static void a_mistyped_word_meets_the_nearest_one(void **state)
         {"x", NULL},
         {"frobnicate", NULL},
         {"ab", NULL},
+        {"true", NULL},
+        {"waot", "wait"},
+        {"waoit", "wait"},
+        {"woat", NULL},
+        {"waxox", NULL},
+        {"woatt", "wait"},
     };
 
     (void)state;
@@ -208,6 +214,27 @@ static void a_mistyped_word_meets_the_nearest_one(void **state)
     }
 }
 
+static void the_beginning_of_a_word_means_the_shortest_that_begins_so(void **state)
+{
+    static const char *const words[] = {"name", "config", "timeout", "outcome", "out-of-turn", "times", NULL};
+    static const struct {
+        const char *word, *meant;
+    } cases[] = {
+        {"time", "times"},       {"timeo", "timeout"}, {"out", "outcome"},
+        {"out-", "out-of-turn"}, {"c", "config"},      {"", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *meant = text_nearest(cases[i].word, words);
+
+        if (cases[i].meant)
+            assert_string_equal(meant, cases[i].meant);
+        else
+            assert_null(meant);
+    }
+}
+
 static void a_word_of_which_no_letter_is_right_was_not_meant(void **state)
 {
     static const char *const words[] = {"n", "qr", NULL};
@@ -218,10 +245,10 @@ static void a_word_of_which_no_letter_is_right_was_not_meant(void **state)
 
 static void a_swap_of_neighbours_is_one_mistake_not_two(void **state)
 {
-    static const char *const words[] = {"abx", "ba", NULL};
+    static const char *const words[] = {"axb", "ba", NULL};
 
     (void)state;
-    assert_string_equal(text_nearest("ab", words), "abx");
+    assert_string_equal(text_nearest("ab", words), "axb");
     assert_string_equal(text_nearest("ab", words + 1), "ba");
 }
 
@@ -301,6 +328,7 @@ int main(void)
         cmocka_unit_test(columns_are_those_of_a_terminal),
         cmocka_unit_test(text_is_cut_between_characters_and_keeps_its_marks),
         cmocka_unit_test(a_mistyped_word_meets_the_nearest_one),
+        cmocka_unit_test(the_beginning_of_a_word_means_the_shortest_that_begins_so),
         cmocka_unit_test(a_word_of_which_no_letter_is_right_was_not_meant),
         cmocka_unit_test(a_swap_of_neighbours_is_one_mistake_not_two),
         cmocka_unit_test(the_level_decides_what_is_said),

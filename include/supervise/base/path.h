@@ -6,9 +6,12 @@
 
 #include <stdbool.h>
 
+/* $HOME; NULL where it isn't set, or relative: that would lead elsewhere from every directory. */
+const char *path_home(void);
+
 /*
  * $XDG_STATE_HOME, $XDG_CONFIG_HOME, with the defaults below $HOME of the XDG Base Directory Specification (a
- * relative value is ignored, as it asks); NULL where HOME isn't set either. The caller frees.
+ * relative value is ignored, as it asks); NULL where there is no HOME either. The caller frees.
  */
 char *path_state_home(void);
 char *path_config_home(void);

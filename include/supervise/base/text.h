@@ -32,8 +32,9 @@ size_t text_columns(const char *text);
 size_t text_fit(const char *text, size_t columns);
 
 /*
- * The word of the list (ended by NULL) that is nearest to `word` by edit distance (insert, delete, replace,
- * swap), or NULL where none is near enough to be what was meant.
+ * The word of the list (ended by NULL) that was meant by `word`: the shortest that begins with it, else the
+ * nearest by edit distance (insert, delete, replace, swap); NULL where none is near enough. Four letters or
+ * fewer may have one fault.
  */
 const char *text_nearest(const char *word, const char *const *words);
 

@@ -59,6 +59,7 @@ struct verb {
     const struct option *options;
     size_t words_min, words_max;                          /* how many words it takes; SIZE_MAX: any number */
     int (*run)(struct cli *cli, const struct args *args); /* exit status */
+    bool wraps;   /* runs a command itself: its exit status is all that counts, and stdio is the command's */
     bool command; /* the first word begins a command: nothing after it is an option of ours (run) */
 };
 
@@ -114,12 +115,25 @@ json_t *text_json(const char *text);
  * Frees it. */
 void json_print(json_t *value, bool compact);
 
+/* An array on stdout as json_print() has it, one row after another, none of which is kept. All zero: not
+ * begun. */
+struct json_rows {
+    size_t count;
+};
+void json_rows_add(struct json_rows *rows, json_t *row); /* frees the row */
+void json_rows_end(struct json_rows *rows);
+
 /* --- table.c --- */
 enum { TABLE_COLUMNS = 12 };
 struct table;
-/* Titles end with NULL. The column `flexible` is cut with "…" to make the table fit the terminal (off one:
- * never cut). */
-struct table *table_new(const char *const *titles, size_t flexible);
+/* When a column is cut with "…" to make the table fit the terminal (off one: never): those that say
+ * YIELDS_LAST only when all others have nothing left to give. */
+enum column_yields { YIELDS_FIRST, YIELDS_NEXT, YIELDS_LATE, YIELDS_LAST };
+struct column {
+    const char *title; /* NULL ends a table's columns */
+    enum column_yields yields;
+};
+struct table *table_new(const struct column *columns);
 /* The next cell; text is made visible and owned by the table. `style`: an SGR such as "32", or NULL. "" is
  * empty. */
 void table_cell(struct table *table, const char *text, const char *style);

@@ -9,6 +9,22 @@
 #include <supervise/base/buf.h>
 #include <supervise/supervisor/log_reader.h>
 
+/*
+ * Output as UTF-8, in which characters that were split over the chunks of a stream are whole, and a byte that
+ * is part of none is U+FFFD. All zero: nothing has come yet.
+ */
+struct log_joiner {
+    struct {
+        char bytes[4];
+        size_t length;
+    } part[2]; /* the beginning of a character, by stream */
+};
+
+void log_join(struct log_joiner *joiner, enum log_stream stream, const void *bytes, size_t length,
+              struct buf *out);
+/* Nothing more comes of that stream, or not what belongs to its unfinished character. */
+void log_join_end(struct log_joiner *joiner, enum log_stream stream, struct buf *out);
+
 /* None of them: raw. With `json` the others mean nothing. */
 struct log_style {
     bool json; /* one object a chunk: {"at", "stream", "text"}, and {"gap"} where something is missing */

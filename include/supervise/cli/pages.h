@@ -6,9 +6,13 @@
 
 /* Nothing at all where the list is empty. */
 void executions_table(struct cli *cli, const struct execution_list *list);
+/* The same, row by row; for table_print(). */
+struct table *executions_table_new(void);
+void executions_table_row(struct cli *cli, struct table *table, const struct execution *execution);
 void sessions_table(struct cli *cli, const struct session_list *list);
 
-/* Everything about one, the last lines of its output included; of a session, its newest executions. */
+/* Everything about one, the last lines of its output included; of a session, its newest executions, and the
+ * output of the newest. */
 void execution_page(struct cli *cli, const struct execution *execution);
 int session_page(struct cli *cli, const struct session *session, struct error *err);
 

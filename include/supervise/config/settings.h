@@ -14,7 +14,7 @@
 /* Every duration in milliseconds, every size in bytes, 0 where the setting is "none". Strings are owned by
  * the struct. */
 struct settings {
-    char *store_path; /* absolute */
+    char *store_path; /* absolute; NULL where no place was found: see settings_ledger() */
     int64_t store_busy_timeout;
     bool store_sync_full; /* store.sync = "full" */
 
@@ -32,7 +32,7 @@ struct settings {
     bool queue_autostart;
     int64_t queue_idle;
 
-    char *log_dir; /* absolute; the default is "logs" beside the ledger */
+    char *log_dir; /* absolute; the default is "logs" beside the ledger; NULL where that has no place */
     int64_t log_max_size, log_keep;
 
     int64_t checkpoint_max_size;
@@ -54,6 +54,9 @@ struct settings {
  */
 struct settings *settings_load(const char *config_option, const char *db_option, struct error *err);
 void settings_free(struct settings *settings);
+
+/* store_path; NULL with ERR_OTHER where no place was found, which matters only to those who need a ledger. */
+const char *settings_ledger(const struct settings *settings, struct error *err);
 
 /*
  * [{"key", "value", "origin"}]: every setting, "agent.NAME.KEY", "workflow.NAME"; durations and sizes as they

@@ -17,7 +17,8 @@ const char *session_id_fault(const char *id);
 void uid_from_random(const uint8_t random[UID_LENGTH], char uid[UID_LENGTH + 1]);
 bool uid_valid(const char *text);
 
-/* "42" or "#42" as an execution's number; false where the text isn't one (0 isn't). */
+/* "42" or "#42" as an execution's number; false where the text isn't one. Digits always are: *number is 0
+ * where no execution can have it. */
 bool ref_number(const char *ref, int64_t *number);
 
 /* Whether `ref` could be the beginning of a UID: 4 or more of its characters. */

@@ -25,7 +25,7 @@ struct process {
     char name[32]; /* its command name: what it says of itself, any bytes */
 };
 
-/* 0, or -1 where there is no such process (or no /proc). */
+/* 0, or -1 where there is no such process, or no /proc of our pid namespace. */
 int identity_process(pid_t pid, struct process *process);
 
 /* A pidfd of that very process, or -1 (errno ESRCH) where it is gone; a zombie counts as gone. */

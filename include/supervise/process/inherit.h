@@ -6,6 +6,8 @@
 #ifndef SUPERVISE_PROCESS_INHERIT_H
 #define SUPERVISE_PROCESS_INHERIT_H
 
+#include <supervise/process/identity.h>
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +19,7 @@ struct inherited {
     bool closed[3];   /* stdin, stdout, stderr: held by a placeholder now, which no child inherits */
     int *descriptors; /* above 2 */
     size_t descriptor_count;
-    pid_t *children; /* from before an exec: not ours */
+    struct process *children; /* from before an exec: not ours */
     size_t child_count;
 };
 

@@ -16,7 +16,8 @@ struct spawn_plan {
     char **environment;
     const char *cwd;    /* or NULL: ours */
     int descriptors[3]; /* what becomes 0, 1, 2; -1: as we inherited it, closed where it was closed */
-    bool own_group;
+    int terminal;       /* the slave of a terminal of its own, below a leader (leader.h); -1: none */
+    bool own_group;     /* always so on a terminal of its own */
     bool die_with_parent;
     const struct inherited *inherited;
 };
@@ -24,7 +25,11 @@ struct spawn_plan {
 struct child {
     pid_t pid;     /* -1: none, or reaped */
     int handshake; /* readable once it is known whether the command runs; -1 afterwards */
+    pid_t leader;  /* of its session, a child of ours; -1: it has none, and is our child itself */
+    int relay;     /* where the leader tells each change of state, an int as wait(2) has it; -1 */
+    int release;   /* closing it lets the leader reap the child; -1 */
 };
+#define NO_CHILD ((struct child){-1, -1, -1, -1, -1})
 
 /* Forks; -1, with err and errno, where that failed. All signals must be blocked by the caller until it has
  * noted the child. */
@@ -37,6 +42,9 @@ struct spawn_report {
 };
 /* Reads the handshake, which is readable (it blocks otherwise). */
 void spawn_report_read(struct child *child, struct spawn_report *report);
+
+/* Whether execvp(3) would find a file of that name, seen from the directory `cwd` (NULL: ours). */
+bool spawn_finds(const char *name, const char *cwd);
 
 /*
  * "cannot run CMD: no such command in PATH"... and the exit status for it: 127 not found, 126 found but not

@@ -22,6 +22,7 @@ bool tree_has_children(void);
 enum tree_branch {
     TREE_TAKE,     /* in the tree, and so is what is below */
     TREE_TAKE_ONE, /* in the tree, but it looks after what is below itself */
+    TREE_PASS,     /* not in the tree, but what is below is */
     TREE_LEAVE,    /* not in the tree, nor what is below */
 };
 typedef enum tree_branch tree_judge(const struct process *process, void *context);

@@ -82,6 +82,11 @@ struct execution_filter {
 int executions_list(struct ledger *ledger, const struct execution_filter *filter, struct execution_list *list,
                     struct error *err);
 
+/* The same one after another, however many: `each` returns 0 to go on; what it gets lives until it returns.
+ */
+int executions_each(struct ledger *ledger, const struct execution_filter *filter,
+                    int (*each)(const struct execution *, void *), void *context, struct error *err);
+
 /* The execution with that UID; *execution is NULL (and 0 returned) where there is none. */
 int execution_get(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err);
 
@@ -131,12 +136,15 @@ int execution_spawned(struct ledger *ledger, const char *uid, int64_t pid, int64
 
 /* What others have asked of an execution, as its supervisor reads it. */
 struct execution_orders {
-    bool ended;          /* an end stands there already: closed with its session, or settled by a sweep */
+    bool ended;          /* by somebody who may: with its session. A presumed end (-3) is none */
     bool stop_requested; /* a cancel was written */
     int64_t activity_at; /* the latest report; NO_INT: none */
 };
 int execution_read_orders(struct ledger *ledger, const char *uid, struct execution_orders *orders,
                           struct error *err);
+
+/* The agent's own session id, the first that was seen: a second call changes nothing. */
+int execution_agent_session(struct ledger *ledger, const char *uid, const char *session, struct error *err);
 
 /* The supervisor lives; `activity_at` is stored where it is later than what stands there (NO_INT: nothing
  * new). */
@@ -166,9 +174,11 @@ struct execution_end {
     int64_t exit_code;                                     /* the process's own, 128+N, or -1 */
     int64_t signal, spawn_errno, duration_ms, activity_at; /* NO_INT: none, unknown */
     int64_t finished_at;
-    int64_t exited_at;         /* when the child was seen gone; a cancel written later did not stop it */
-    const char *stopped_by;    /* what the supervisor knows of: "cancel" (by signal) or "deadline"; or NULL */
-    const char *usage, *facts; /* JSON objects */
+    bool stopped;           /* it was asked to stop before it was gone: what the ledger intends did end it */
+    const char *stopped_by; /* what the supervisor knows of: "cancel" (by signal) or "deadline"; or NULL */
+    const char *agent_session;            /* where one stands in the row already, that stays; or NULL */
+    const char *note;                     /* added to the notes; or NULL */
+    const char *usage, *facts;            /* JSON objects */
     const struct execution_event *events; /* written before execution_finished, in the same transaction */
     size_t event_count;
 };

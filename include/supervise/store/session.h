@@ -58,10 +58,16 @@ struct close_request {
     const char *reason;        /* "completed" or "aborted" */
     const char *why;           /* or NULL */
     const char *execution_uid; /* the caller's: it and its ancestors are spared; NULL */
+    bool link;                 /* the session was found for it as the only active one: it is linked first */
 };
-/* *already: it was closed, nothing changed. *ended: the executions that got -4, whose supervisors are to be
- * woken. */
-int session_close(struct ledger *ledger, const struct close_request *request, bool *already,
-                  struct execution_list *ended, struct error *err);
+struct close_result {
+    bool already;                /* it was closed: nothing changed */
+    struct execution_list ended; /* the executions that got -4, whose supervisors are to be woken */
+    char *needs;                 /* where it was refused: everything that is missing, however much; or NULL */
+};
+/* The caller gives the result to close_result_free() in either case. */
+int session_close(struct ledger *ledger, const struct close_request *request, struct close_result *result,
+                  struct error *err);
+void close_result_free(struct close_result *result);
 
 #endif

@@ -12,14 +12,21 @@
 
 #include <stdbool.h>
 
+enum capture {
+    CAPTURE_NONE, /* the command gets our own descriptors; nothing is kept */
+    CAPTURE_PIPE,
+    CAPTURE_PTY, /* a terminal of its own */
+};
+
 struct run_plan {
     char **argv;                                 /* the command */
     const char *session, *workflow, *name, *cwd; /* or NULL */
     const char *workflow_definition;             /* JSON, with `workflow` */
     char **extra_environment;                    /* "K=V", ends with NULL; or NULL */
     const struct settings *settings;
+    int64_t attempt;                                    /* from 1 */
     int64_t timeout_ms, idle_timeout_ms, kill_after_ms; /* awake; 0: none (kill_after: at once) */
-    bool capture; /* through pipes; else the child gets our own descriptors */
+    enum capture capture;
     bool stdin_null, keep_stragglers, require_session, no_ledger_ok, detached;
 };
 
@@ -29,6 +36,7 @@ struct run_result {
         row; /* as it ended: from the ledger, or what is known where that couldn't be written; NULL: no row */
     char *spawn_error; /* why it never ran, one line; NULL where it ran */
     bool recorded;     /* the end stands in the ledger */
+    bool mid_line;     /* what it last wrote to its terminal was no newline */
 };
 
 typedef void run_started(void *context, int64_t number, const char *uid, bool runs);

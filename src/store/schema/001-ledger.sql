@@ -94,6 +94,9 @@ CREATE INDEX executions_session ON executions (session, id) WHERE session IS NOT
 CREATE INDEX executions_name ON executions (name, id) WHERE name IS NOT NULL;
 CREATE INDEX executions_opening ON executions (opening) WHERE opening IS NOT NULL;
 CREATE INDEX executions_not_zero ON executions (id) WHERE exit_code <> 0;
+-- Those whose exit 0 alone is no success.
+CREATE INDEX executions_doubtful ON executions (id)
+    WHERE exit_code = 0 AND (drives OR require_session OR agent_unfinished);
 
 CREATE TABLE steps (
     id          INTEGER PRIMARY KEY,
@@ -171,9 +174,23 @@ BEGIN
     SELECT RAISE(ABORT, 'the execution has ended, and an end is written once');
 END;
 
+-- An id that is there already comes from INSERT OR REPLACE, which would write over the history.
+CREATE TRIGGER events_new BEFORE INSERT ON events WHEN EXISTS (SELECT 1 FROM events e WHERE e.id = NEW.id)
+BEGIN
+    SELECT RAISE(ABORT, 'an event can''t be changed');
+END;
+
 CREATE TRIGGER events_append_only BEFORE UPDATE ON events
 BEGIN
     SELECT RAISE(ABORT, 'an event can''t be changed');
+END;
+
+-- History goes only after what it is about has gone.
+CREATE TRIGGER events_stay BEFORE DELETE ON events
+WHEN EXISTS (SELECT 1 FROM executions e WHERE e.uid = OLD.execution)
+    OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = OLD.session)
+BEGIN
+    SELECT RAISE(ABORT, 'an event can''t be taken back');
 END;
 
 CREATE TRIGGER events_touch_session AFTER INSERT ON events WHEN NEW.session IS NOT NULL
@@ -182,12 +199,19 @@ BEGIN
 END;
 
 -- -3 is a presumption: the real end may replace it, once. Nothing else ever replaces an end.
-CREATE TRIGGER executions_one_end BEFORE UPDATE OF finished_at, exit_code, opening ON executions
+CREATE TRIGGER executions_one_end BEFORE UPDATE OF finished_at, exit_code, opening, stopped_by ON executions
 WHEN OLD.finished_at IS NOT NULL
-    AND (NEW.finished_at IS NOT OLD.finished_at OR NEW.exit_code IS NOT OLD.exit_code OR NEW.opening IS NOT OLD.opening)
+    AND (NEW.finished_at IS NOT OLD.finished_at OR NEW.exit_code IS NOT OLD.exit_code OR NEW.opening IS NOT OLD.opening
+         OR NEW.stopped_by IS NOT OLD.stopped_by)
     AND NOT (OLD.exit_code = -3 AND NEW.exit_code IS NOT NULL AND NEW.exit_code <> -3)
 BEGIN
     SELECT RAISE(ABORT, 'the execution has ended, and an end is written once');
+END;
+
+CREATE TRIGGER executions_new BEFORE INSERT ON executions
+WHEN EXISTS (SELECT 1 FROM executions e WHERE e.id = NEW.id OR e.uid = NEW.uid)
+BEGIN
+    SELECT RAISE(ABORT, 'there is such an execution already');
 END;
 
 CREATE TRIGGER executions_same_run BEFORE UPDATE OF id, uid, command, argv ON executions

@@ -1,0 +1,89 @@
+/* From a plan to a summary line and an exit status: see the header. */
+#include <supervise/cli/runner.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <supervise/base/buf.h>
+#include <supervise/base/say.h>
+#include <supervise/cli/words.h>
+#include <supervise/domain/outcome.h>
+
+enum { OURS = 125 };
+
+void run_inherit(struct inherited *inherited)
+{
+    bool closed[3];
+
+    inherit_plug(closed);
+    inherit_read(inherited, closed);
+}
+
+enum capture run_capture(const char *capture, bool detached)
+{
+    if (strcmp(capture, "none") == 0)
+        return CAPTURE_NONE;
+    if (strcmp(capture, "pty") == 0)
+        return CAPTURE_PTY;
+    if (strcmp(capture, "auto") == 0 && !detached && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+        return CAPTURE_PTY;
+    return CAPTURE_PIPE;
+}
+
+/* One line: number, outcome, why, and what to do; quiet with -q. */
+static void summarise(struct cli *cli, const struct run_result *result)
+{
+    const struct execution *row = result->row;
+    AUTOFREE char *explanation = NULL, *next = NULL;
+    const char *style, *label;
+    bool color;
+
+    if (cli->level < 0)
+        return;
+    if (result->mid_line)
+        fputc('\n', stderr);
+    label = outcome_label(row, STANDING_FINE, &style);
+    color = cli_color(cli, stderr) && style;
+    words_explain(cli, row, &explanation, &next);
+    if (row->id != NO_INT)
+        fprintf(stderr, "supervise: #%lld ", (long long)row->id);
+    else
+        fprintf(stderr, "supervise: ");
+    fprintf(stderr, "%s%s%s%s%s: %s%s%s\n", color ? "\033[" : "", color ? style : "", color ? "m" : "", label,
+            color ? "\033[0m" : "", explanation, next ? "; next: " : "", next ? next : "");
+}
+
+static int exit_status(struct cli *cli, const struct run_result *result, bool child_status)
+{
+    const struct execution *row = result->row;
+    struct verdict verdict = {row->outcome ? outcome_from_name(row->outcome) : OUTCOME_NONE, row->reason};
+
+    if (result->spawn_error || child_status)
+        return result->status;
+    return outcome_exit_status(&verdict, (int)row->exit_code, row->signal == NO_INT ? 0 : (int)row->signal,
+                               (int)cli->settings->run_incomplete_exit);
+}
+
+int run_fail(const struct error *err)
+{
+    say_error("%s", err->text);
+    return OURS;
+}
+
+int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited, bool child_status)
+{
+    struct run_result result;
+    struct error err;
+    int status;
+
+    if (run_execution(plan, inherited, NULL, NULL, &result, &err))
+        return run_fail(&err);
+    if (result.spawn_error)
+        say_error("%s", result.spawn_error);
+    else
+        summarise(cli, &result);
+    status = exit_status(cli, &result, child_status);
+    run_result_free(&result);
+    return status;
+}

@@ -1,0 +1,102 @@
+/*
+ * The clocks of a life: its deadlines, counted while the machine is awake (CLOCK_MONOTONIC, as libev's timers
+ * are), its heartbeat, and the sweeps it does for all.
+ */
+#include "life.h"
+
+#include <supervise/base/time.h>
+
+static double seconds(int64_t ms)
+{
+    return (double)ms / 1000;
+}
+
+static void start_timer(struct life *life, ev_timer *timer,
+                        void (*callback)(struct ev_loop *, ev_timer *, int), double after, double repeat)
+{
+    ev_timer_init(timer, callback, after, repeat);
+    timer->data = life;
+    ev_timer_start(life->loop, timer);
+}
+
+void clocks_activity(struct life *life)
+{
+    life->activity_wall = wall_now_ms();
+    life->activity_awake = awake_now_ms();
+}
+
+static void deadline_struck(struct life *life, const char *which, int64_t ms)
+{
+    if (life->deadline || life->child_gone || life->stopping != STOP_NONE)
+        return;
+    life->deadline = which;
+    life->deadline_ms = ms;
+    life->deadline_struck_wall = wall_now_ms();
+    life_go_on(life);
+}
+
+static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct life *life = watcher->data;
+
+    (void)loop;
+    (void)events;
+    deadline_struck(life, "timeout", life->plan->timeout_ms);
+}
+
+/* Reports of others reach the ledger only: it is asked before the deadline is said to have passed. */
+static void on_idle(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct life *life = watcher->data;
+    int64_t limit = life->plan->idle_timeout_ms, left = life->activity_awake + limit - awake_now_ms();
+
+    (void)loop;
+    (void)events;
+    if (left <= 0) {
+        record_look(life);
+        left = life->activity_awake + limit - awake_now_ms();
+    }
+    if (left <= 0)
+        deadline_struck(life, "idle-timeout", limit);
+    else
+        start_timer(life, watcher, on_idle, seconds(left), 0);
+}
+
+static void on_heartbeat(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct life *life = watcher->data;
+
+    (void)loop;
+    (void)events;
+    record_heartbeat(life);
+    life_go_on(life);
+}
+
+static void on_sweep(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    record_sweep(watcher->data);
+}
+
+void clocks_start(struct life *life)
+{
+    const struct run_plan *plan = life->plan;
+    double beat = seconds(plan->settings->sweep_heartbeat_interval);
+    double sweep = seconds(plan->settings->sweep_interval);
+
+    ev_now_update(life->loop);
+    clocks_activity(life);
+    if (plan->timeout_ms)
+        start_timer(life, &life->on_timeout, on_timeout, seconds(plan->timeout_ms), 0);
+    if (plan->idle_timeout_ms)
+        start_timer(life, &life->on_idle, on_idle, seconds(plan->idle_timeout_ms), 0);
+    start_timer(life, &life->on_heartbeat, on_heartbeat, beat, beat);
+    start_timer(life, &life->on_sweep, on_sweep, sweep, sweep);
+}
+
+void clocks_child_gone(struct life *life)
+{
+    ev_timer_stop(life->loop, &life->on_timeout);
+    ev_timer_stop(life->loop, &life->on_idle);
+}
