@@ -26,6 +26,10 @@ static void places(const char *ledger_path, char *place[PLACES])
 
     place[0] = mem_printf("%s/spool", beside);
     place[1] = state ? mem_printf("%s/supervise/spool", state) : NULL;
+    if (place[1] && strcmp(place[1], place[0]) == 0) { /* the ledger is where it is by default */
+        free(place[1]);
+        place[1] = NULL;
+    }
     place[2] = runtime && *runtime == '/' ? mem_printf("%s/supervise/spool", runtime) : NULL;
     place[3] = mem_printf("/tmp/supervise-%u/spool", (unsigned)geteuid());
 }
@@ -393,7 +397,7 @@ static bool visit_all(struct visit *visit)
 
     places(visit->ledger_path, place);
     for (int i = 0; i < PLACES; i++)
-        if (place[i] && !(i == 1 && strcmp(place[1], place[0]) == 0))
+        if (place[i])
             visit_directory(visit, place[i]);
     places_free(place);
     return visit->found;

@@ -62,19 +62,20 @@ int log_open_regular(const char *path)
 struct log_index *log_index_open(const char *log_path, const char *uid)
 {
     AUTOFREE char *path = log_index_path(log_path);
-    AUTOCLOSE int fd = log_open_regular(path);
+    int fd = log_open_regular(path);
     unsigned char header[LOG_HEADER_SIZE];
     struct log_index *index;
     int64_t max_size;
 
     if (fd < 0 || log_read_at(fd, header, sizeof header, 0) < LOG_HEADER_SIZE ||
-        !log_header_decode(header, uid, &max_size))
+        !log_header_decode(header, uid, &max_size)) {
+        fd_close(&fd);
         return NULL;
+    }
     index = mem_alloc(sizeof *index);
     index->fd = fd;
     index->geometry = log_geometry(max_size);
     index->newest = -1;
-    fd = -1;
     return index;
 }
 

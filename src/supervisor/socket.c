@@ -15,12 +15,14 @@
 
 static int address_of(const char *path, struct sockaddr_un *address)
 {
+    size_t length = strlen(path);
+
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address->sun_path) {
+    if (length >= sizeof address->sun_path) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    strcpy(address->sun_path, path);
+    memcpy(address->sun_path, path, length + 1);
     return 0;
 }
 
