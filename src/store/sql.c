@@ -112,39 +112,40 @@ int sql_run(struct ledger *ledger, struct error *err, const char *sql, const cha
     return step;
 }
 
+/* The first row of a statement: 1 with it, 0 where there is none, -1. The caller finalizes. */
+static int first_row(struct ledger *ledger, struct error *err, sqlite3_stmt **statement, const char *sql,
+                     const char *format, va_list args)
+{
+    *statement = bind_list(ledger, err, sql, format, args);
+    return *statement ? sql_step(ledger, *statement, err) : -1;
+}
+
 int sql_integer(struct ledger *ledger, struct error *err, int64_t *value, const char *sql, const char *format,
                 ...)
 {
     AUTOSTMT sqlite3_stmt *statement = NULL;
     va_list args;
-    int step;
+    int row;
 
-    *value = NO_INT;
     va_start(args, format);
-    statement = bind_list(ledger, err, sql, format, args);
+    row = first_row(ledger, err, &statement, sql, format, args);
     va_end(args);
-    if (!statement || (step = sql_step(ledger, statement, err)) < 0)
-        return -1;
-    if (step > 0 && sqlite3_column_type(statement, 0) != SQLITE_NULL)
-        *value = sqlite3_column_int64(statement, 0);
-    return 0;
+    *value = row > 0 && sqlite3_column_type(statement, 0) != SQLITE_NULL ? sqlite3_column_int64(statement, 0)
+                                                                         : NO_INT;
+    return row < 0 ? -1 : 0;
 }
 
 int sql_text(struct ledger *ledger, struct error *err, char **value, const char *sql, const char *format, ...)
 {
     AUTOSTMT sqlite3_stmt *statement = NULL;
     va_list args;
-    int step;
+    int row;
 
-    *value = NULL;
     va_start(args, format);
-    statement = bind_list(ledger, err, sql, format, args);
+    row = first_row(ledger, err, &statement, sql, format, args);
     va_end(args);
-    if (!statement || (step = sql_step(ledger, statement, err)) < 0)
-        return -1;
-    if (step > 0)
-        *value = mem_strdup((const char *)sqlite3_column_text(statement, 0));
-    return 0;
+    *value = row > 0 ? mem_strdup((const char *)sqlite3_column_text(statement, 0)) : NULL;
+    return row < 0 ? -1 : 0;
 }
 
 int sql_begin(struct ledger *ledger, struct error *err)
