@@ -16,7 +16,7 @@ import struct
 import termios
 import time
 
-from harness import BIN, PATIENCE, SANITIZER, Case, Result, alive, state_of, text_of, wait_for
+from harness import BIN, Case, PATIENCE, Result, SANITIZER, alive, probe, state_of, text_of, wait_for
 
 PROMPT = "at-your-service> "
 CONTROL_C, CONTROL_D, CONTROL_Z, CONTROL_BACKSLASH = b"\x03", b"\x04", b"\x1a", b"\x1c"
@@ -279,3 +279,31 @@ class TerminalCase(Case):
         """The process between `supervise` and the child."""
         stat = pathlib.Path(f"/proc/{row['pid']}/stat").read_text().rpartition(")")[2].split()
         return int(stat[1])
+
+
+class Probes(TerminalCase):
+    """What most of these tests begin with."""
+
+    def ready(self, *args, options=(), **how):
+        window = self.window(*options, "--", probe("ready"), *args, **how)
+        return window, int(window.expect(re.compile(r"ready (\d+)\r+\n"))[1])
+
+    def keys(self, *args, options=(), **how):
+        """`keys` that writes to the file "typed"."""
+        *modes, count = args
+        window = self.window(*options, "--", probe("keys"), *modes, self.work / "typed", count, **how)
+        return window, int(window.expect(re.compile(r"ready (\d+)\r+\n"))[1])
+
+    def typed(self):
+        return (self.work / "typed").read_bytes()
+
+    def count(self, window, pid, name):
+        return len(re.findall(rf"(?<!\d){pid} {name} \d+\r", window.out))
+
+    def child_terminal(self, pid):
+        fd = os.open(f"/proc/{pid}/fd/0", os.O_RDWR | os.O_NOCTTY)
+        self.addCleanup(os.close, fd)
+        return fd
+
+    def wait_raw(self, window):
+        window.until(window.is_raw, "raw mode outside")
