@@ -88,6 +88,22 @@ static char *workflow_definition(struct cli *cli, const char *workflow, struct e
     return NULL;
 }
 
+/* First wins: who drives another session is told that this one doesn't become its own. */
+static int say_own_session(struct cli *cli, const char *caller, const char *id, struct error *err)
+{
+    struct execution *execution = NULL;
+
+    if (!caller)
+        return 0;
+    if (execution_get(cli->ledger, caller, &execution, err) < 0)
+        return -1;
+    if (execution && execution->session && strcmp(execution->session, id) != 0)
+        say_warning("this execution drives session %s already, and goes on driving that one",
+                    execution->session);
+    execution_free(execution);
+    return 0;
+}
+
 static int begin(struct cli *cli, const struct args *args, struct error *err)
 {
     static const char *const did[] = {
@@ -114,6 +130,8 @@ static int begin(struct cli *cli, const struct args *args, struct error *err)
     if (!request.id && result != SESSION_CREATED)
         say("session %s (via execution)", id);
     say_detail("session %s %s", id, did[result]);
+    if (say_own_session(cli, request.execution_uid, id, err) < 0)
+        return -1;
     return print_session(cli, id, false, err);
 }
 

@@ -152,12 +152,12 @@ static int finish_in_ledger(struct life *life, const struct execution_end *end, 
     for (int try = 0; try < FINISH_TRIES; try++) {
         int64_t left = whole - (awake_now_ms() - began), pause_ms = 20L << try;
 
-        if (!ledger_in_place(life->ledger))
-            return error_set(err, ERR_OTHER,
-                             "cannot write to the ledger %s: the file there is not the one that was open",
-                             ledger_path(life->ledger));
         ledger_set_busy_timeout(life->ledger, left > 0 ? left / (FINISH_TRIES - try) : 0);
-        if (execution_finish(life->ledger, end, row, err) == 0)
+        if (!ledger_in_place(life->ledger))
+            error_set(err, ERR_OTHER,
+                      "cannot write to the ledger %s: the file there is not the one that was open",
+                      ledger_path(life->ledger));
+        else if (execution_finish(life->ledger, end, row, err) == 0)
             return 0;
         if (try + 1 < FINISH_TRIES && pause_ms < left)
             nanosleep(&(struct timespec){pause_ms / 1000, pause_ms % 1000 * 1000000}, NULL);
