@@ -180,9 +180,7 @@ class Programs(Probes):
         window.send("\x1b[A\r")
         window.expect("42\r\n")
         window.expect(">>> ")
-        window.send(CONTROL_C)
-        window.expect("KeyboardInterrupt")
-        window.expect(">>> ")
+        # No ^C here: python loses one that comes between its prompt and its wait for a key, bare as well.
         window.send(CONTROL_D)
         self.assert_code(0, window.finish())
         self.assert_end(self.row(), "success", "exit", stopped_by=None)
