@@ -87,7 +87,8 @@ int identity_process(pid_t pid, struct process *process)
     return 0;
 }
 
-int identity_open(pid_t pid, int64_t start)
+/* A pidfd of that very process, or -1 (errno ESRCH) where it is gone; a zombie counts as gone. */
+static int identity_open(pid_t pid, int64_t start)
 {
     struct process process;
     int fd;

@@ -166,14 +166,6 @@ int session_begin(struct ledger *ledger, const struct begin_request *request, en
     return code;
 }
 
-int session_link(struct ledger *ledger, const char *id, const char *execution_uid, bool *linked,
-                 struct error *err)
-{
-    if (sql_begin(ledger, err))
-        return -1;
-    return sql_end(ledger, link_execution(ledger, id, execution_uid, wall_now_ms(), linked, err), err);
-}
-
 /* ---- Close ---- */
 
 /* Everything that is missing, in one line. */

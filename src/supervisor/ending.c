@@ -258,11 +258,9 @@ void record_end(struct life *life, struct run_result *result)
         .events = events,
         .event_count = events_of(life, events),
     };
-    struct error err;
+    struct error err = {ERR_OTHER, "the row is not in the ledger any more"};
 
-    if (life->ledger && finish_in_ledger(life, &end, &result->row, &err) == 0 && result->row)
-        result->recorded = true;
-    else if (life->ledger)
+    if (life->ledger && (finish_in_ledger(life, &end, &result->row, &err) || !result->row))
         spool_end(life, &end, &err);
     if (!result->row)
         result->row = row_from_memory(life, &end);

@@ -81,6 +81,13 @@ class Ends(Case):
         self.assert_end(self.row(), "success", "exit", exit_code=0)
         self.assertIn("execution_recovered", [event["type"] for event in self.events()])
 
+    def test_the_end_of_a_row_that_was_deleted_meanwhile_is_kept_and_taken_in(self):
+        script = f"sqlite3 {self.db} 'DELETE FROM executions'; exit 4"
+        result = self.assert_code(4, self.run_supervise("-n", "job", "--", "sh", "-c", script))
+        self.assertIn("the row is not in the ledger any more", result.err)
+        self.ok("session", "begin", "A")
+        self.assert_end(self.row("job"), "failed", "exit", exit_code=4)
+
     def here_with(self, name):
         (self.work / name).mkdir()
         return self.work

@@ -28,9 +28,6 @@ struct process {
 /* 0, or -1 where there is no such process, or no /proc of our pid namespace. */
 int identity_process(pid_t pid, struct process *process);
 
-/* A pidfd of that very process, or -1 (errno ESRCH) where it is gone; a zombie counts as gone. */
-int identity_open(pid_t pid, int64_t start);
-
 /* Sends a signal to that very process. 0, or -1 where it is gone or can't be proven to be the one. */
 int identity_signal(pid_t pid, int64_t start, int number);
 

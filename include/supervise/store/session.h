@@ -49,10 +49,6 @@ struct begin_request {
 int session_begin(struct ledger *ledger, const struct begin_request *request, enum begin_result *result,
                   char **id, struct error *err);
 
-/* Links the execution where it has no session yet; first wins (0 returned either way). */
-int session_link(struct ledger *ledger, const char *id, const char *execution_uid, bool *linked,
-                 struct error *err);
-
 struct close_request {
     const char *id;
     const char *reason;        /* "completed" or "aborted" */

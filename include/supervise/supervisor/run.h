@@ -35,7 +35,6 @@ struct run_result {
     struct execution *
         row; /* as it ended: from the ledger, or what is known where that couldn't be written; NULL: no row */
     char *spawn_error; /* why it never ran, one line; NULL where it ran */
-    bool recorded;     /* the end stands in the ledger */
     bool mid_line;     /* what it last wrote to its terminal was no newline */
 };
 
