@@ -80,6 +80,24 @@ int cli_caller(struct cli *cli, const char **uid, struct error *err)
     return 0;
 }
 
+void cli_say_session(const char *id, const char *how)
+{
+    if (strcmp(how, "option") != 0)
+        say("session %s (via %s)", id, how);
+}
+
+int cli_session(struct cli *cli, const char *named, const char **caller, char **id, bool *only_active,
+                struct error *err)
+{
+    const char *how = NULL;
+
+    if (cli_caller(cli, caller, err) < 0 || session_resolve(cli->ledger, named, *caller, id, &how, err) < 0)
+        return -1;
+    cli_say_session(*id, how);
+    *only_active = strcmp(how, "only-active") == 0;
+    return 0;
+}
+
 int cli_resolve(struct cli *cli, const char *ref, struct execution **execution, struct session **session,
                 struct error *err)
 {

@@ -51,20 +51,6 @@ static int read_id(const struct args *args, const char **id, struct error *err)
     return 0;
 }
 
-/* Which session is meant, said on stderr where it wasn't named. The caller frees *id. */
-static int find_session(struct cli *cli, const char *named, const char **caller, char **id, bool *only_active,
-                        struct error *err)
-{
-    const char *how = NULL;
-
-    if (cli_caller(cli, caller, err) < 0 || session_resolve(cli->ledger, named, *caller, id, &how, err) < 0)
-        return -1;
-    if (strcmp(how, "option") != 0)
-        say("session %s (via %s)", *id, how);
-    *only_active = strcmp(how, "only-active") == 0;
-    return 0;
-}
-
 /* --- begin --- */
 
 /* The JSON of the workflow as the settings know it; NULL with err where they don't. The caller frees. */
@@ -128,7 +114,7 @@ static int begin(struct cli *cli, const struct args *args, struct error *err)
         return -1;
     }
     if (!request.id && result != SESSION_CREATED)
-        say("session %s (via execution)", id);
+        cli_say_session(id, "execution");
     say_detail("session %s %s", id, did[result]);
     if (say_own_session(cli, request.execution_uid, id, err) < 0)
         return -1;
@@ -152,7 +138,7 @@ static int run_show(struct cli *cli, const struct args *args)
     struct error err;
 
     if (read_id(args, &named, &err) < 0 || cli_ledger(cli, LEDGER_READ, &err) < 0 ||
-        find_session(cli, named, &caller, &id, &only_active, &err) < 0 ||
+        cli_session(cli, named, &caller, &id, &only_active, &err) < 0 ||
         print_session(cli, id, true, &err) < 0)
         return cli_fail(&err);
     return 0;
@@ -199,7 +185,7 @@ static int close_session(struct cli *cli, const struct args *args, struct close_
     if (request.why && !args_has(args, "abort"))
         return error_set(err, ERR_USAGE, "--why goes with --abort: a completed session needs no reason");
     if (read_id(args, &named, err) < 0 || cli_ledger_existing(cli, err) < 0 ||
-        find_session(cli, named, &request.execution_uid, &id, &request.link, err) < 0)
+        cli_session(cli, named, &request.execution_uid, &id, &request.link, err) < 0)
         return -1;
     request.id = id;
     if (session_close(cli->ledger, &request, result, err) < 0) {

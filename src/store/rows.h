@@ -20,6 +20,25 @@ int session_make_id(struct ledger *ledger, const char *workflow, char **id, stru
 /* ERR_INVARIANT where the session, of workflow `has`, is asked for as one of `wanted` (NULL: any). */
 int session_same_workflow(const char *id, const char *has, const char *wanted, struct error *err);
 
+/*
+ * Links an execution (a UID, or NULL: nothing to do) to a session, with its event. First wins: one that
+ * drives a session keeps it, one that helps this very session goes on helping, one that has ended takes none.
+ */
+int session_link_execution(struct ledger *ledger, const char *id, const char *execution, int64_t at,
+                           bool *linked, struct error *err);
+
+/*
+ * The session that a report (a step, an item, a checkpoint) goes to: `option`, else that of the execution,
+ * else one begun for it (implicit, named after it), else, outside of any execution, the only active one. The
+ * execution is linked to it where it has none. *how is "option", "execution", "implicit" or "only-active".
+ * ERR_INVARIANT where that session is closed. The caller frees *id.
+ */
+int report_session(struct ledger *ledger, const char *option, const char *execution, int64_t at, char **id,
+                   const char **how, struct error *err);
+
+/* A report came in: the execution (a UID, or NULL) did something, and got somewhere. */
+int report_progress(struct ledger *ledger, const char *execution, int64_t at, struct error *err);
+
 /* All rows of a statement that selects execution_fields; the caller frees the list. */
 int executions_load(struct ledger *ledger, sqlite3_stmt *statement, struct execution_list *list,
                     struct error *err);

@@ -120,12 +120,8 @@ static int begin_or_go_on(struct ledger *ledger, const struct begin_request *req
     return reopen(ledger, id, request->execution_uid, at, err);
 }
 
-/*
- * First wins: an execution that drives a session keeps it, one that helps this very session goes on helping,
- * one that has ended takes none.
- */
-static int link_execution(struct ledger *ledger, const char *id, const char *execution, int64_t at,
-                          bool *linked, struct error *err)
+int session_link_execution(struct ledger *ledger, const char *id, const char *execution, int64_t at,
+                           bool *linked, struct error *err)
 {
     int64_t changed;
 
@@ -157,7 +153,7 @@ int session_begin(struct ledger *ledger, const struct begin_request *request, en
     if (!code)
         code = begin_or_go_on(ledger, request, *id, now, result, err);
     if (!code)
-        code = link_execution(ledger, *id, request->execution_uid, now, &linked, err);
+        code = session_link_execution(ledger, *id, request->execution_uid, now, &linked, err);
     code = sql_end(ledger, code, err);
     if (code) {
         free(*id);
@@ -277,7 +273,8 @@ static int close_in_transaction(struct ledger *ledger, const struct close_reques
     result->already = strcmp(status, "closed") == 0;
     if (result->already)
         return 0;
-    if (request->link && link_execution(ledger, request->id, request->execution_uid, now, &linked, err))
+    if (request->link &&
+        session_link_execution(ledger, request->id, request->execution_uid, now, &linked, err))
         return -1;
     if (sql_integer(ledger, err, &phases,
                     "SELECT json_array_length(definition, '$.phases') FROM sessions WHERE id = ?", "t",

@@ -84,6 +84,15 @@ int cli_fail(const struct error *err);
 int cli_caller(struct cli *cli, const char **uid, struct error *err);
 
 /*
+ * Which session a verb means that was given `named` (or NULL): said on stderr where it wasn't named. *caller
+ * is as of cli_caller(). The caller frees *id. The ledger must be open.
+ */
+int cli_session(struct cli *cli, const char *named, const char **caller, char **id, bool *only_active,
+                struct error *err);
+/* "session ID (via HOW)" on stderr, where it wasn't named by an option. */
+void cli_say_session(const char *id, const char *how);
+
+/*
  * What a REF means where an execution or a session may be meant: as execution_resolve(), but a session's id
  * is the session. Exactly one of the two is set; the caller frees it.
  */

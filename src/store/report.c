@@ -1,0 +1,91 @@
+/* Which session the reports of an execution go to, and what they say of it: see rows.h. */
+#include "rows.h"
+
+#include <stdlib.h>
+
+#include <supervise/base/buf.h>
+#include <supervise/domain/id.h>
+#include <supervise/store/session.h>
+
+static int insert_implicit(struct ledger *ledger, const char *id, const char *execution, int64_t at,
+                           struct error *err)
+{
+    bool linked;
+
+    if (session_insert(ledger, id, NULL, NULL, execution, at, err) ||
+        sql_run(ledger, err, "UPDATE sessions SET implicit = 1 WHERE id = ?", "t", id))
+        return -1;
+    return session_link_execution(ledger, id, execution, at, &linked, err);
+}
+
+/*
+ * A session's id after an execution: its name where that can be one and is free; else the name with a number;
+ * else the UID, which nothing else can have.
+ */
+static int name_after(struct ledger *ledger, const char *execution, char **id, struct error *err)
+{
+    AUTOFREE char *name = NULL;
+    int64_t taken;
+
+    if (sql_text(ledger, err, &name, "SELECT name FROM executions WHERE uid = ?", "t", execution))
+        return -1;
+    if (!name || session_id_fault(name)) {
+        *id = mem_strdup(execution);
+        return 0;
+    }
+    if (sql_integer(ledger, err, &taken, "SELECT 1 FROM sessions WHERE id = ?", "t", name))
+        return -1;
+    if (taken == NO_INT) {
+        *id = name;
+        name = NULL;
+        return 0;
+    }
+    if (session_make_id(ledger, name, id, err))
+        return -1;
+    if (session_id_fault(*id)) { /* the number made it too long */
+        free(*id);
+        *id = mem_strdup(execution);
+    }
+    return 0;
+}
+
+static int check_active(struct ledger *ledger, const char *id, struct error *err)
+{
+    int64_t active;
+
+    if (sql_integer(ledger, err, &active, "SELECT status = 'active' FROM sessions WHERE id = ?", "t", id))
+        return -1;
+    if (!active)
+        return error_set(err, ERR_INVARIANT,
+                         "session %s is closed; `supervise session begin --session %s` opens it again", id,
+                         id);
+    return 0;
+}
+
+int report_session(struct ledger *ledger, const char *option, const char *execution, int64_t at, char **id,
+                   const char **how, struct error *err)
+{
+    AUTOFREE char *own = NULL;
+    bool linked;
+
+    *id = NULL;
+    if (execution &&
+        sql_text(ledger, err, &own, "SELECT session FROM executions WHERE uid = ?", "t", execution))
+        return -1;
+    if (execution && !own && !option) {
+        *how = "implicit";
+        return name_after(ledger, execution, id, err) ? -1 : insert_implicit(ledger, *id, execution, at, err);
+    }
+    if (session_resolve(ledger, option, execution, id, how, err) || check_active(ledger, *id, err))
+        return -1;
+    /* A helper goes on helping its own, whatever it reports to. */
+    return execution && !own ? session_link_execution(ledger, *id, execution, at, &linked, err) : 0;
+}
+
+int report_progress(struct ledger *ledger, const char *execution, int64_t at, struct error *err)
+{
+    return sql_run(ledger, err,
+                   "UPDATE executions SET activity_at = max(coalesce(activity_at, ?2), ?2),"
+                   " progress_at = max(coalesce(progress_at, ?2), ?2) WHERE uid = ?1",
+                   "ti", execution, at);
+}
