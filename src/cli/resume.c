@@ -74,7 +74,7 @@ static char *with_session(const char *word, const char *session)
 /* What continues the agent's conversation, or NULL where that isn't known. */
 static char **agent_words(const struct cli *cli, const struct execution *last)
 {
-    const json_t *agent = last->agent ? json_object_get(cli->settings->agents, last->agent) : NULL;
+    const json_t *agent = last->agent ? json_object_get(settings_agents(cli->settings), last->agent) : NULL;
     json_t *resume = json_object_get(agent, "resume"), *word;
     char **words;
     size_t i;

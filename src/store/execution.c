@@ -301,7 +301,8 @@ static const char FINISH[] =
     " spawn_errno = ?6, duration_ms = ?7, usage = ?8, facts = json_patch(facts, ?9),"
     " activity_at = max(coalesce(activity_at, ?10), coalesce(?10, activity_at)), pid = NULL, pid_start = "
     "NULL,"
-    " socket = NULL, agent_session = coalesce(agent_session, ?11),"
+    " socket = NULL, agent_session = coalesce(agent_session, ?11), agent_result = ?13, agent_unfinished = "
+    "?14,"
     " notes = CASE WHEN ?12 IS NULL THEN notes ELSE json_insert(notes, '$[#]', ?12) END, opening = (SELECT "
     "max(r.id) FROM rounds r WHERE r.session = executions.session)"
     " WHERE uid = ?1";
@@ -343,10 +344,11 @@ static int write_end(struct ledger *ledger, const struct execution_end *end, con
                 "tii"
                 "iti"
                 "itti"
-                "tt",
+                "tt"
+                "ti",
                 end->uid, end->finished_at, written_code(standing, end, by), end->signal, by,
                 end->spawn_errno, end->duration_ms, end->usage, end->facts, end->activity_at,
-                end->agent_session, end->note) ||
+                end->agent_session, end->note, end->agent_result, (int64_t)end->agent_unfinished) ||
         (standing->session &&
          steps_abort_of(ledger, end->uid, "its execution ended", end->finished_at, err)) ||
         execution_judge(ledger, end->uid, row, err))

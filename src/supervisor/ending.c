@@ -18,7 +18,7 @@
 #include <supervise/domain/stop.h>
 #include <supervise/store/spool.h>
 
-enum { FINISH_TRIES = 5 };
+enum { FINISH_TRIES = 5, AGENT_SAYS_COLUMNS = 200 };
 
 static int64_t own_code(const struct life *life)
 {
@@ -80,6 +80,7 @@ static char *facts_json(const struct life *life)
     json_t *facts = json_object();
     const char *last = life->log ? log_writer_last_line(life->log) : NULL;
     int64_t slept = suspended_ms(life);
+    AUTOFREE char *says = agent_reader_text(life->reader);
     char *text;
 
     json_object_set_new(facts, "capture", json_string(captures[life->plan->capture]));
@@ -105,6 +106,10 @@ static char *facts_json(const struct life *life)
         json_object_set_new(facts, "stragglers", straggler_names(life->stragglers));
     if (life->output_held)
         json_object_set_new(facts, "output_held", json_true());
+    if (says)
+        json_object_set_new(facts, "agent_says", json_stringn(says, text_fit(says, AGENT_SAYS_COLUMNS)));
+    if (agent_reader_rate_limit(life->reader))
+        json_object_set_new(facts, "rate_limit_over_at", json_integer(agent_reader_rate_limit(life->reader)));
     if (life->log_lost_text)
         json_object_set_new(facts, "log_lost", json_string(life->log_lost_text));
     if (life->deadline && life->stopped_first)
@@ -175,7 +180,8 @@ static struct execution *row_from_memory(const struct life *life, const struct e
                                   .signal = end->signal == NO_INT ? 0 : (int)end->signal,
                                   .session = life->begun.session != NULL,
                                   .drives = life->begun.drives,
-                                  .require_session = life->plan->require_session};
+                                  .require_session = life->plan->require_session,
+                                  .agent_unfinished = end->agent_unfinished};
     struct verdict verdict;
 
     if (end->stopped_by && end->exit_code >= 0)
@@ -238,6 +244,7 @@ void record_end(struct life *life, struct run_result *result)
     AUTOFREE char *usage = usage_json();
     AUTOFREE char *facts = facts_json(life);
     AUTOFREE char *note = ignored_session(life);
+    AUTOFREE char *agent_result = agent_reader_result(life->reader);
     struct execution_event events[3];
     struct execution_end end = {
         .uid = life->uid,
@@ -253,6 +260,8 @@ void record_end(struct life *life, struct run_result *result)
                                                             : NULL,
         .usage = usage,
         .agent_session = agent_scan_session(life->scan),
+        .agent_result = agent_result,
+        .agent_unfinished = agent_reader_unfinished(life->reader),
         .note = note,
         .facts = facts,
         .events = events,

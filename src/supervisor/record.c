@@ -14,7 +14,6 @@
 #include <supervise/base/path.h>
 #include <supervise/base/say.h>
 #include <supervise/base/time.h>
-#include <supervise/config/agents.h>
 #include <supervise/supervisor/log_sweep.h>
 
 enum { WHILE_RUNNING_MS = 50, DEADLINE_TRIES = 10 };
@@ -121,7 +120,7 @@ int record_begin(struct life *life, struct error *err)
 
     if (make_uid(life, err))
         return -1;
-    life->agent = agent_match(life->plan->settings->agents, life->plan->argv);
+    life->agent = settings_agent_of(life->plan->settings, life->plan->argv);
     life->cwd =
         path_absolute(life->plan->cwd ? life->plan->cwd : "."); /* we leave for "/" once the command runs */
     if (life->plan->capture != CAPTURE_NONE && life->plan->settings->log_dir)

@@ -88,10 +88,10 @@ static void output_came(void *context, enum log_stream stream, const char *bytes
 {
     struct life *life = context;
 
-    if (length > 0)
-        clocks_activity(life);
     if (agent_scan_feed(life->scan, stream, bytes, length))
         record_agent_session(life);
+    if (agent_reader_feed(life->reader, stream, bytes, length, agent_scan_session(life->scan)) & AGENT_ACTIVE)
+        clocks_activity(life);
 }
 
 static void output_closed(void *context)
@@ -337,6 +337,7 @@ static void end_life(struct life *life)
     json_decref(life->stragglers);
     free(life->begun.session);
     agent_scan_free(life->scan);
+    agent_reader_free(life->reader);
     free(life->log_path);
     free(life->cwd);
     free(life->log_lost_text);

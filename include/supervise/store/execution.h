@@ -43,7 +43,7 @@ struct execution {
     char *boot_id, *machine_id;
     int64_t pid_ns, pid_start, supervisor_start;
     char *socket;
-    int64_t detached, require_session;
+    int64_t detached, require_session, agent_unfinished;
     char *session_status; /* of its session, now */
     char *settled_as; /* how the round it ended in was settled: "completed", "aborted", "stale", NULL: open */
     char *phase;      /* of its session, now */
@@ -177,6 +177,8 @@ struct execution_end {
     bool stopped;           /* it was asked to stop before it was gone: what the ledger intends did end it */
     const char *stopped_by; /* what the supervisor knows of: "cancel" (by signal) or "deadline"; or NULL */
     const char *agent_session;            /* where one stands in the row already, that stays; or NULL */
+    const char *agent_result;             /* JSON; or NULL */
+    bool agent_unfinished;                /* that result says that the agent did not finish */
     const char *note;                     /* added to the notes; or NULL */
     const char *usage, *facts;            /* JSON objects */
     const struct execution_event *events; /* written before execution_finished, in the same transaction */
