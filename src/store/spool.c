@@ -260,16 +260,17 @@ static int take_end(struct ledger *ledger, const json_t *whole, struct error *er
         .events = events,
         .event_count = count,
     };
-    struct execution *row;
+    struct execution *row = NULL;
+    bool known;
     int result;
 
     json_array_foreach(list, i, event)
         events[i] = (struct execution_event){
             get_text(event, "type"), (char *)(uintptr_t)get_text(event, "data"), get_number(event, "at")};
-    result = execution_finish(ledger, &finish, &row, err);
-    if (!result && !row && insert_unknown(ledger, execution, err) == 0)
-        result = execution_finish(ledger, &finish, &row, err);
-    if (!result && !row)
+    result = execution_finish(ledger, &finish, &known, &row, err);
+    if (!result && !known && insert_unknown(ledger, execution, err) == 0)
+        result = execution_finish(ledger, &finish, &known, &row, err);
+    if (!result && !known)
         result = error_set(err, ERR_OTHER, "cannot write that row");
     execution_free(row);
     free(events);

@@ -149,8 +149,8 @@ static size_t events_of(const struct life *life, struct execution_event events[3
 }
 
 /* Five tries, with growing pauses, within the busy timeout in all. */
-static int finish_in_ledger(struct life *life, const struct execution_end *end, struct execution **row,
-                            struct error *err)
+static int finish_in_ledger(struct life *life, const struct execution_end *end, bool *known,
+                            struct execution **row, struct error *err)
 {
     int64_t whole = life->plan->settings->store_busy_timeout, began = awake_now_ms();
 
@@ -162,7 +162,7 @@ static int finish_in_ledger(struct life *life, const struct execution_end *end, 
             error_set(err, ERR_OTHER,
                       "cannot write to the ledger %s: the file there is not the one that was open",
                       ledger_path(life->ledger));
-        else if (execution_finish(life->ledger, end, row, err) == 0)
+        else if (execution_finish(life->ledger, end, known, row, err) == 0)
             return 0;
         if (try + 1 < FINISH_TRIES && pause_ms < left)
             nanosleep(&(struct timespec){pause_ms / 1000, pause_ms % 1000 * 1000000}, NULL);
@@ -170,7 +170,7 @@ static int finish_in_ledger(struct life *life, const struct execution_end *end, 
     return -1;
 }
 
-/* What is known without the ledger: the row as this process would have written it. */
+/* What is known without the ledger: the row as this process wrote it, or would have. */
 static struct execution *row_from_memory(const struct life *life, const struct execution_end *end)
 {
     struct execution *row = mem_alloc(sizeof *row);
@@ -194,7 +194,10 @@ static struct execution *row_from_memory(const struct life *life, const struct e
     if (life->ledger)
         row->id = life->begun.id;
     row->uid = mem_strdup(life->uid);
+    row->name = mem_strdup(life->plan->name);
     row->command = command_json(life->plan->argv, &exact);
+    row->log = mem_strdup(life->log_path);
+    row->agent_session = mem_strdup(end->agent_session);
     row->state = mem_strdup("finished");
     row->outcome = mem_strdup(outcome_name(verdict.outcome));
     row->reason = mem_strdup(verdict.reason);
@@ -268,8 +271,9 @@ void record_end(struct life *life, struct run_result *result)
         .event_count = events_of(life, events),
     };
     struct error err = {ERR_OTHER, "the row is not in the ledger any more"};
+    bool known = false;
 
-    if (life->ledger && (finish_in_ledger(life, &end, &result->row, &err) || !result->row))
+    if (life->ledger && (finish_in_ledger(life, &end, &known, &result->row, &err) || !known))
         spool_end(life, &end, &err);
     if (!result->row)
         result->row = row_from_memory(life, &end);

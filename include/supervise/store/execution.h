@@ -189,10 +189,11 @@ struct execution_end {
  * Writes the end, compare-and-set, and gives the row as it then stands (*row, the caller frees). Where a
  * cancel or a deadline came before the child was gone, and the round isn't settled as completed, -2 or -5 is
  * written instead of the code. Where an end stands already it stays: one that closed with its session gets
- * signal, usage and facts; a presumed one (-3) is replaced by the real end. *row is NULL where the ledger
- * doesn't know the execution.
+ * signal, usage and facts; a presumed one (-3) is replaced by the real end. *known is false, and nothing was
+ * written, where the ledger doesn't know the execution. *row is NULL also where the end was written as it was given
+ * and decides alone.
  */
-int execution_finish(struct ledger *ledger, const struct execution_end *end, struct execution **row,
-                     struct error *err);
+int execution_finish(struct ledger *ledger, const struct execution_end *end, bool *known,
+                     struct execution **row, struct error *err);
 
 #endif
