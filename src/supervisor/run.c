@@ -327,6 +327,7 @@ static void end_life(struct life *life)
     if (life->log)
         log_writer_close(life->log);
     control_socket_close(&life->control);
+    checkpoint_file_remove(&life->checkpoint);
     ledger_close(life->ledger);
     fd_close(&life->signal_fd);
     fd_close(&life->master);
@@ -394,6 +395,7 @@ int run_execution(const struct run_plan *plan, struct inherited *inherited, run_
         return -1;
     }
     live(&life);
+    checkpoint_file_remove(&life.checkpoint); /* before anybody can see that it has ended */
     record_end(&life, result);
     result->spawn_error = life.spawn_error;
     result->mid_line = life.keyboard && life.outputs[LOG_OUT] && output_is_mid_line(life.outputs[LOG_OUT]);
