@@ -27,6 +27,7 @@ static const struct option options[] = {
     {'n', "name", "NAME", "a name to find this run by"},
     {0, "timeout", "D", "end it after D (90s, 15m, 1h30m), time asleep not counted"},
     {0, "idle-timeout", "D", "end it after D without output, report or heartbeat"},
+    {0, "watchdog", "D", "end it when it sends no WATCHDOG=1 (sd_notify) for D"},
     {0, "kill-after", "D", "from SIGTERM to SIGKILL when it is ended (10s)"},
     {0, "capture", "auto|pty|pipe|none",
      "pty: a terminal of its own; none: our own descriptors, nothing kept"},
@@ -139,6 +140,7 @@ static int make_plan(struct cli *cli, const struct args *args, struct run_plan *
     };
     if (args_duration(args, "timeout", &plan->timeout_ms, err) ||
         args_duration(args, "idle-timeout", &plan->idle_timeout_ms, err) ||
+        args_duration(args, "watchdog", &plan->watchdog_ms, err) ||
         args_duration(args, "kill-after", &plan->kill_after_ms, err) || check_session(plan->session, err) ||
         check_checkpoint(plan, err) || check_name(plan->name, err) || check_directory(plan->cwd, err) ||
         extra_environment(args, &plan->extra_environment, err))

@@ -365,6 +365,8 @@ static int write_end(struct ledger *ledger, const struct execution_end *end, con
     int64_t exit_code = written_code(standing, end, by);
     bool recovered = standing->ended;
 
+    if (end->said && said_write(ledger, end->uid, end->said, err))
+        return -1;
     for (size_t i = 0; i < end->event_count; i++)
         if (event_insert(ledger, end->events[i].at, end->events[i].type, NULL, end->uid, end->events[i].data,
                          err))

@@ -38,6 +38,8 @@ int report_session(struct ledger *ledger, const char *option, const char *execut
 
 /* ERR_ILLEGAL where the workflow of the session is strict and declares no such stage. */
 int report_stage(struct ledger *ledger, const char *session, const char *stage, struct error *err);
+/* What an execution in flight said, with its events. */
+int said_write(struct ledger *ledger, const char *uid, const struct execution_said *said, struct error *err);
 
 /* A report came in: the execution (a UID, or NULL) did something, and got somewhere. */
 int report_progress(struct ledger *ledger, const char *execution, int64_t at, struct error *err);

@@ -82,6 +82,15 @@ static json_t *start_json(const struct execution_start *start, const struct exec
         "require_session", start->require_session, "argv", bytes(start->argv, start->argv_size));
 }
 
+static json_t *said_json(const struct execution_said *said)
+{
+    if (!said)
+        return json_null();
+    return json_pack("{s:b, s:b, s:o, s:o, s:o, s:I}", "ready", said->ready, "stopping", said->stopping,
+                     "status", text(said->status), "error_number", number(said->error_number), "exit_status",
+                     number(said->exit_status), "at", (json_int_t)said->at);
+}
+
 static json_t *end_json(const struct execution_end *end)
 {
     json_t *events = json_array();
@@ -89,14 +98,14 @@ static json_t *end_json(const struct execution_end *end)
     for (size_t i = 0; i < end->event_count; i++)
         json_array_append_new(events, json_pack("{s:s, s:s, s:I}", "type", end->events[i].type, "data",
                                                 end->events[i].data, "at", (json_int_t)end->events[i].at));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}",
                      "exit_code", number(end->exit_code), "signal", number(end->signal), "spawn_errno",
                      number(end->spawn_errno), "duration_ms", number(end->duration_ms), "activity_at",
                      number(end->activity_at), "finished_at", number(end->finished_at), "stopped",
                      json_boolean(end->stopped), "stopped_by", text(end->stopped_by), "usage",
                      text(end->usage), "facts", text(end->facts), "agent_session", text(end->agent_session),
                      "agent_result", text(end->agent_result), "agent_unfinished", end->agent_unfinished,
-                     "note", text(end->note), "events", events);
+                     "note", text(end->note), "said", said_json(end->said), "events", events);
 }
 
 /* Whole or not at all: a temporary file, synced, renamed. */
@@ -235,12 +244,26 @@ static int insert_unknown(struct ledger *ledger, const json_t *execution, struct
     return result;
 }
 
+static struct execution_said get_said(const json_t *object)
+{
+    return (struct execution_said){
+        .ready = json_is_true(json_object_get(object, "ready")),
+        .stopping = json_is_true(json_object_get(object, "stopping")),
+        .status = get_text(object, "status"),
+        .error_number = get_number(object, "error_number"),
+        .exit_status = get_number(object, "exit_status"),
+        .at = get_number(object, "at"),
+    };
+}
+
 static int take_end(struct ledger *ledger, const json_t *whole, struct error *err)
 {
     const json_t *execution = json_object_get(whole, "execution"), *end = json_object_get(whole, "end");
     json_t *list = json_object_get(end, "events"), *event;
     size_t count = json_array_size(list), i;
     struct execution_event *events = mem_alloc(count * sizeof *events);
+    const json_t *told = json_object_get(end, "said");
+    struct execution_said said = get_said(told);
     struct execution_end finish = {
         .uid = get_text(execution, "uid"),
         .exit_code = get_number(end, "exit_code"),
@@ -257,6 +280,7 @@ static int take_end(struct ledger *ledger, const json_t *whole, struct error *er
         .agent_result = get_text(end, "agent_result"),
         .agent_unfinished = json_is_true(json_object_get(end, "agent_unfinished")),
         .note = get_text(end, "note"),
+        .said = json_is_object(told) ? &said : NULL,
         .events = events,
         .event_count = count,
     };

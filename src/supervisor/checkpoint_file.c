@@ -32,9 +32,10 @@ static int write_in(void *context, const char *directory)
 {
     const struct writing *writing = context;
     AUTOFREE char *path = mem_printf("%s/%s.checkpoint", directory, writing->uid);
-    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600), number;
+    int fd, number;
 
-    if (fd < 0)
+    if (runtime_take(directory) ||
+        (fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
         return -1;
     number = write_all(fd, writing->data, writing->size) ? errno : 0;
     if (close(fd) == 0 && number == 0) {

@@ -210,6 +210,7 @@ static struct execution *row_from_memory(const struct life *life, const struct e
     row->started_at = life->started_wall;
     row->finished_at = end->finished_at;
     row->stopped_by = mem_strdup(end->stopped_by);
+    row->status_text = mem_strdup(life->notified.status);
     row->facts = mem_strdup(end->facts);
     return row;
 }
@@ -249,6 +250,8 @@ void record_end(struct life *life, struct run_result *result)
     AUTOFREE char *note = ignored_session(life);
     AUTOFREE char *agent_result = agent_reader_result(life->reader);
     struct execution_event events[3];
+    struct execution_said said;
+    bool any_said = notify_unwritten(life, &said);
     struct execution_end end = {
         .uid = life->uid,
         .exit_code = own_code(life),
@@ -267,6 +270,7 @@ void record_end(struct life *life, struct run_result *result)
         .agent_unfinished = agent_reader_unfinished(life->reader),
         .note = note,
         .facts = facts,
+        .said = any_said ? &said : NULL,
         .events = events,
         .event_count = events_of(life, events),
     };

@@ -145,7 +145,9 @@ int record_begin(struct life *life, struct error *err)
     if (life->plan->capture != CAPTURE_NONE && life->plan->settings->log_dir)
         life->log_path = mem_printf("%s/%s.log", life->plan->settings->log_dir, life->uid);
     if (control_socket_open(&life->control, life->uid, &refused))
-        say_warning("%s: `supervise cancel` is seen at the next heartbeat only", refused.text);
+        say_warning("%s: the command gets no NOTIFY_SOCKET%s, and `supervise cancel` is seen at the next "
+                    "heartbeat only",
+                    refused.text, life->plan->watchdog_ms ? " and no watchdog" : "");
     if (open_ledger(life, err) == 0 && take_checkpoint(life, err) == 0 && write_row(life, err) == 0)
         return 0;
     /* Without its checkpoint the command would begin anew what it was to go on with. */
@@ -156,7 +158,6 @@ int record_begin(struct life *life, struct error *err)
         say_warning("cannot find a place for the log: its output is not kept; name one as log.dir");
     ledger_close(life->ledger);
     life->ledger = NULL;
-    control_socket_close(&life->control);
     return 0;
 }
 

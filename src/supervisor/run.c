@@ -168,25 +168,6 @@ static void on_relay(struct ev_loop *loop, ev_io *watcher, int events)
     life_go_on(life);
 }
 
-static void on_control(struct ev_loop *loop, ev_io *watcher, int events)
-{
-    struct life *life = watcher->data;
-    char text[4096];
-    ssize_t length;
-
-    (void)loop;
-    (void)events;
-    while ((length = control_socket_read(&life->control, text, sizeof text)) >= 0) {
-        if (length == 0)
-            continue;
-        if (strcmp(text, SOCKET_WAKE) == 0)
-            record_look(life);
-        else
-            clocks_activity(life); /* a report of the child's, by sd_notify(3) */
-    }
-    life_go_on(life);
-}
-
 /* It is known whether the command runs. From here on nothing of the caller's is held. */
 static void let_go(struct life *life)
 {
@@ -335,6 +316,7 @@ static void end_life(struct life *life)
     fd_close(&life->child.release);
     if (life->loop)
         ev_loop_destroy(life->loop);
+    notify_free(life);
     json_decref(life->stragglers);
     free(life->begun.session);
     agent_scan_free(life->scan);
@@ -364,11 +346,12 @@ static void live(struct life *life)
     }
     clocks_start(life);
     signals_start(life);
-    watch_io(life, &life->on_control, on_control, life->control.fd);
+    notify_start(life);
     watch_io(life, &life->on_handshake, on_handshake, life->child.handshake);
     watch_io(life, &life->on_relay, on_relay, life->child.relay);
     beside_the_exec(life);
     ev_run(life->loop, 0);
+    notify_end(life);
 }
 
 int run_execution(const struct run_plan *plan, struct inherited *inherited, run_started *started,

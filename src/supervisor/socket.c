@@ -9,10 +9,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
+
+/* How long the one who wakes a supervisor waits where its queue is full. */
+static const struct timeval PATIENCE = {.tv_sec = 1};
 
 static int address_of(const char *path, struct sockaddr_un *address)
 {
@@ -32,6 +36,7 @@ struct binding {
     const char *uid;
 };
 
+/* What stands at the socket's path is never taken away: the bind fails, and the next place serves. */
 static int bind_in(void *context, const char *directory)
 {
     const struct binding *binding = context;
@@ -39,7 +44,7 @@ static int bind_in(void *context, const char *directory)
     AUTOFREE char *path = mem_printf("%s/%s.sock", directory, binding->uid);
     struct sockaddr_un address;
 
-    if (address_of(path, &address))
+    if (address_of(path, &address) || runtime_take(directory))
         return -1;
     control->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     /* The mode of the socket before bind() is that of the file it makes: never open to others, not for a
@@ -47,7 +52,10 @@ static int bind_in(void *context, const char *directory)
     if (control->fd < 0 || fchmod(control->fd, 0600) ||
         setsockopt(control->fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) ||
         bind(control->fd, (struct sockaddr *)&address, sizeof address)) {
+        int number = errno;
+
         fd_close(&control->fd);
+        errno = number;
         return -1;
     }
     control->path = path;
@@ -92,7 +100,10 @@ ssize_t control_socket_read(struct control_socket *control, char *text, size_t s
     if (length < 0)
         return errno == EINTR ? 0 : -1;
     text[length] = '\0';
-    /* There is room for the credentials alone: the kernel closes descriptors that were sent along. */
+    /*
+     * There is room for the credentials alone: descriptors that were sent along are closed by the kernel as
+     * the message is read. That is the answer to BARRIER=1, once all before it has been dealt with.
+     */
     for (item = CMSG_FIRSTHDR(&message); item; item = CMSG_NXTHDR(&message, item)) {
         struct ucred sender;
 
@@ -112,7 +123,7 @@ static int connected(const char *path)
 
     if (address_of(path, &address))
         return -1;
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address)) {
         int number = errno;
 
@@ -136,5 +147,25 @@ int control_socket_send(const char *path, const char *text)
 {
     AUTOCLOSE int fd = connected(path);
 
-    return fd >= 0 && send(fd, text, strlen(text), MSG_NOSIGNAL) >= 0 ? 0 : -1;
+    return fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &PATIENCE, sizeof PATIENCE) == 0 &&
+                   send(fd, text, strlen(text), MSG_NOSIGNAL) >= 0
+               ? 0
+               : -1;
+}
+
+int notify_socket_send(const char *address, const char *text)
+{
+    AUTOCLOSE int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un to;
+    socklen_t length = sizeof to;
+
+    if (fd < 0 || address_of(address, &to))
+        return -1;
+    if (*address == '@') { /* an abstract name: no NUL ends it */
+        to.sun_path[0] = '\0';
+        length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(address));
+    }
+    return sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&to, length) < 0
+               ? -1
+               : 0;
 }

@@ -9,7 +9,8 @@
  * ended it core          true     it dumped core stragglers    array    the command name of each process that
  * had to be killed after the end output_held   true     a survivor held the output open when draining ended
  *   log_lost      string   why the log is not whole
- *   deadline      object   {"kind": "timeout", "idle-timeout" or "watchdog", "ms": its length}
+ *   deadline      object   {"kind": "timeout", "idle-timeout" or "watchdog", "ms": its length; 0: by
+ *                          WATCHDOG=trigger}
  *   why           string   the reason given with a cancel or an abort
  *   spawn_error   string   the step that failed before the command ran, with its error
  *   capture       string   "pty", "pipe" or "none"

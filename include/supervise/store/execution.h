@@ -154,6 +154,18 @@ int execution_heartbeat(struct ledger *ledger, const char *uid, int64_t activity
  */
 int execution_activity(struct ledger *ledger, const char *uid, const char *status_text, struct error *err);
 
+/* What a command said of itself by sd_notify(3). It is recorded, and is evidence of nothing. */
+struct execution_said {
+    bool ready, stopping;
+    const char *status;                /* UTF-8; "" takes the one before back; NULL: not said */
+    int64_t error_number, exit_status; /* NO_INT: not said */
+    int64_t at;
+};
+/* Writes it with its events: a status that stands there already is no news. Nothing is taken after the end.
+ */
+int execution_said(struct ledger *ledger, const char *uid, const struct execution_said *said,
+                   struct error *err);
+
 /*
  * Intent before the signal. `stopped_by` is "cancel" or "deadline"; `data` is the event's JSON object or
  * NULL. The first intent stands: where there is one, or an end, nothing changes, 0 is returned and *written
@@ -181,6 +193,7 @@ struct execution_end {
     bool agent_unfinished;                /* that result says that the agent did not finish */
     const char *note;                     /* added to the notes; or NULL */
     const char *usage, *facts;            /* JSON objects */
+    const struct execution_said *said;    /* at the last, and not written yet; or NULL */
     const struct execution_event *events; /* written before execution_finished, in the same transaction */
     size_t event_count;
 };

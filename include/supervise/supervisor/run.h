@@ -27,6 +27,7 @@ struct run_plan {
     const struct settings *settings;
     int64_t attempt;                                    /* from 1 */
     int64_t timeout_ms, idle_timeout_ms, kill_after_ms; /* awake; 0: none (kill_after: at once) */
+    int64_t watchdog_ms;                                /* the same */
     enum capture capture;
     bool stdin_null, keep_stragglers, require_session, no_ledger_ok, detached;
 };
