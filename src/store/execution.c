@@ -311,8 +311,8 @@ static const char ADD_SEEN[] = "UPDATE executions SET signal = ?2, usage = ?3, f
                                "?4), duration_ms = ?5, pid = NULL,"
                                " pid_start = NULL, socket = NULL WHERE uid = ?1";
 
-static int finished_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
-                          struct error *err)
+int execution_finished_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
+                             struct error *err)
 {
     json_t *data = json_object();
     AUTOFREE char *text = NULL;
@@ -351,8 +351,8 @@ static int write_end(struct ledger *ledger, const struct execution_end *end, con
          steps_abort_of(ledger, end->uid, "its execution ended", end->finished_at, err)) ||
         execution_judge(ledger, end->uid, row, err))
         return -1;
-    return finished_event(ledger, *row, end->finished_at,
-                          recovered ? "execution_recovered" : "execution_finished", err);
+    return execution_finished_event(ledger, *row, end->finished_at,
+                                    recovered ? "execution_recovered" : "execution_finished", err);
 }
 
 int execution_finish(struct ledger *ledger, const struct execution_end *end, struct execution **row,
