@@ -2,6 +2,7 @@
 #include <supervise/cli/verbs.h>
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -117,7 +118,7 @@ static void say_result(const char *file, const struct import_result *result, boo
         say("known already: %" PRId64 " session%s, %" PRId64 " execution%s", result->sessions_known,
             plural(result->sessions_known), result->executions_known, plural(result->executions_known));
     say_tallies(result->left, "left");
-    say_tallies(result->altered, "changed");
+    say_tallies(result->altered, "altered");
 }
 
 static void print_result(const char *file, const struct import_result *result, bool dry_run)
@@ -150,6 +151,7 @@ static int import(struct cli *cli, const char *file, bool dry_run, struct error 
     if (cli_settings(cli, err) < 0)
         return -1;
     outputs.settings = cli->settings;
+    signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is an error of its own */
     source = ocr_source_open(file, cli->settings->store_busy_timeout, err);
     if (!source)
         return -1;

@@ -320,6 +320,22 @@ static void tally_row(const struct place *place, const char *why)
     import_tally(place->walk->import->result->altered, "session", why, place->walk->row->id);
 }
 
+/* Whether what closed it last there was an abort, or a sweep: that it was completed doesn't undo it. */
+static bool closed_unfinished(const struct walk *walk)
+{
+    enum ocr_event first = OCR_UNKNOWN;
+
+    for (size_t i = 0; i < walk->count; i++) {
+        enum ocr_event kind = ocr_event_of(walk->events[i].type);
+
+        if (kind == OCR_CREATED || kind == OCR_RESUMED || kind == OCR_ROUND_STARTED)
+            first = OCR_UNKNOWN;
+        else if (first == OCR_UNKNOWN && (kind == OCR_CLOSED || kind == OCR_ABORTED || kind == OCR_STALE))
+            first = kind;
+    }
+    return first == OCR_ABORTED || first == OCR_STALE;
+}
+
 /* What its row there says wins over its events, but that a round was completed only an event can say. */
 static int follow_row(struct place *place, struct error *err)
 {
@@ -332,6 +348,12 @@ static int follow_row(struct place *place, struct error *err)
     if (place->close_reason && (!closed || round != place->round)) {
         tally_row(place, closed ? "its row is in another round than its events: the row's stands"
                                 : "its row is active, its last event closed it: it is active");
+        if (reopen(place, round, err))
+            return -1;
+    }
+    if (place->completed && place->close_reason && strcmp(place->close_reason, "completed") != 0 &&
+        !closed_unfinished(place->walk)) {
+        tally_row(place, "its round was completed after it had been taken as aborted: it is closed anew");
         if (reopen(place, round, err))
             return -1;
     }

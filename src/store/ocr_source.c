@@ -26,7 +26,16 @@ struct ocr_source {
 };
 
 static const char MAGIC[] = "SQLite format 3"; /* with its NUL */
-enum { HEADER_SIZE = 100, WRITE_VERSION = 18, READ_VERSION = 19, VERSION_WAL = 2 };
+enum { HEADER_SIZE = 100, VERSION_WAL = 2 };
+/* Where in the header what stands. */
+enum {
+    PAGE_SIZE = 16,
+    WRITE_VERSION = 18,
+    READ_VERSION = 19,
+    CHANGES = 24,
+    PAGES = 28,
+    PAGES_VALID_FOR = 92
+};
 
 /* What makes a table one of theirs: others have a table `sessions` too. */
 static const struct {
@@ -141,11 +150,10 @@ static bool is_there(const struct ocr_source *source, const char *part, bool wit
     return stat(path, &status) == 0 && (!with_content || status.st_size > 0);
 }
 
-/* Is it a database at all, and in which mode? */
-static int read_header(const struct ocr_source *source, bool *wal, struct error *err)
+/* Is it a database at all? */
+static int read_header(const struct ocr_source *source, unsigned char header[HEADER_SIZE], struct error *err)
 {
     AUTOCLOSE int fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    unsigned char header[HEADER_SIZE] = {0};
 
     if (fd < 0) {
         error_errno(err, "cannot read %s", source->path);
@@ -153,12 +161,38 @@ static int read_header(const struct ocr_source *source, bool *wal, struct error 
             err->code = ERR_NOT_FOUND;
         return -1;
     }
-    if (pread(fd, header, sizeof header, 0) != HEADER_SIZE || memcmp(header, MAGIC, sizeof MAGIC) != 0)
+    if (pread(fd, header, HEADER_SIZE, 0) != HEADER_SIZE || memcmp(header, MAGIC, sizeof MAGIC) != 0)
         return error_set(err, ERR_INVALID,
                          "cannot import %s: it is no SQLite database; name the ocr.db below .ocr/data",
                          source->path);
-    *wal = header[WRITE_VERSION] == VERSION_WAL || header[READ_VERSION] == VERSION_WAL;
     return 0;
+}
+
+static int64_t big_endian(const unsigned char *bytes, size_t count)
+{
+    int64_t value = 0;
+
+    for (size_t i = 0; i < count; i++)
+        value = value * 256 + bytes[i];
+    return value;
+}
+
+/* SQLite reads what is missing at the end of a file as zeros, and rows as others than they were. */
+static int check_whole(const struct ocr_source *source, struct error *err)
+{
+    unsigned char header[HEADER_SIZE];
+    int64_t page_size, size;
+    struct stat status;
+
+    if (read_header(source, header, err))
+        return -1;
+    page_size = big_endian(header + PAGE_SIZE, 2);
+    size = big_endian(header + PAGES, 4) * (page_size == 1 ? 65536 : page_size);
+    if (memcmp(header + CHANGES, header + PAGES_VALID_FOR, 4) != 0 || stat(source->path, &status) ||
+        status.st_size >= size)
+        return 0;
+    return error_set(err, ERR_INVALID, "cannot import %s: it is cut off after %lld of %lld bytes",
+                     source->path, (long long)status.st_size, (long long)size);
 }
 
 static bool only_a_writer_could(struct ocr_source *source)
@@ -170,20 +204,22 @@ static bool only_a_writer_could(struct ocr_source *source)
 
 static int open_source(struct ocr_source *source, int64_t busy_ms, struct error *err)
 {
-    bool wal = false;
+    unsigned char header[HEADER_SIZE];
+    bool wal;
 
-    if (read_header(source, &wal, err))
+    if (read_header(source, header, err))
         return -1;
+    wal = header[WRITE_VERSION] == VERSION_WAL || header[READ_VERSION] == VERSION_WAL;
     if (stat(source->path, &source->opened))
         return error_errno(err, "cannot read %s", source->path);
     if (wal && !is_there(source, "-shm", false)) {
         if (is_there(source, "-wal", true))
             return begin_copy(source, err);
-        return begin_there(source, "immutable=1", busy_ms) ? fail(source, err) : 0;
+        return begin_there(source, "immutable=1", busy_ms) ? fail(source, err) : check_whole(source, err);
     }
     if (begin_there(source, "mode=ro", busy_ms) == 0) {
         source->opened.st_ino = 0;
-        return 0;
+        return wal ? 0 : check_whole(source, err);
     }
     return only_a_writer_could(source) ? begin_copy(source, err) : fail(source, err);
 }
