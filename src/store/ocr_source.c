@@ -330,7 +330,7 @@ sqlite3_stmt *ocr_select(struct ocr_source *source, enum ocr_table table, const 
     sqlite3_stmt *statement = NULL;
 
     for (int i = 0; columns[i]; i++) {
-        bool has;
+        bool has = false;
 
         if (has_column(source, tables[table].name, columns[i], &has, err))
             return NULL;
