@@ -54,6 +54,10 @@ int executions_load(struct ledger *ledger, sqlite3_stmt *statement, struct execu
  */
 int execution_judge(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err);
 
+/* `execution_finished`, or execution_recovered, with what the row says of its end. */
+int execution_finished_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
+                             struct error *err);
+
 /* What an execution had running becomes aborted, with the reason. */
 int steps_abort_of(struct ledger *ledger, const char *execution, const char *reason, int64_t at,
                    struct error *err);
