@@ -13,6 +13,7 @@
 #include <supervise/base/buf.h>
 #include <supervise/config/agents.h>
 #include <supervise/domain/agent_pattern.h>
+#include <supervise/domain/id.h>
 
 static const struct {
     const char *name, *resume[6], *session_id;

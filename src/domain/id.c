@@ -1,6 +1,8 @@
 /* Identifiers: ASCII alone, whatever the locale says. */
 #include <supervise/domain/id.h>
 
+#include <supervise/base/text.h>
+
 #include <string.h>
 
 #define DIGITS "0123456789"
@@ -24,6 +26,16 @@ const char *session_id_fault(const char *id)
     if (strspn(id, DIGITS) == length)
         return "is all digits, which would be the number of an execution";
     return NULL;
+}
+
+const char *name_fault(const char *name)
+{
+    if (!*name)
+        return "is empty";
+    for (const unsigned char *at = (const unsigned char *)name; *at; at++)
+        if (*at < ' ' || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)) /* C0, DEL, C1 */
+            return "holds a control character";
+    return utf8_valid(name, strlen(name)) ? NULL : "is no UTF-8";
 }
 
 void uid_from_random(const uint8_t random[UID_LENGTH], char uid[UID_LENGTH + 1])

@@ -16,7 +16,7 @@
 
 static const char manual[] = "man/supervise.1";
 static const char *const later[] = {"queue", "daemon",  "sweep",  "step",  "item",  "checkpoint",
-                                    "agent", "advance", "backup", "prune", "export"};
+                                    "agent", "backup", "prune", "export"};
 
 static char *help_of(const struct verb *verb)
 {

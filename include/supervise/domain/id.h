@@ -12,6 +12,10 @@ enum { UID_LENGTH = 20, SESSION_ID_MAX = 128 };
  * digits"). */
 const char *session_id_fault(const char *id);
 
+/* NULL where the text may name something that people chose the name of (a phase, a stage): not empty, UTF-8,
+ * no control characters; else what is wrong with it, in the same form. */
+const char *name_fault(const char *name);
+
 /* A UID is 20 of a-z and 2-7, the first a letter (100 bits): never digits alone, so it can't be taken for a
  * number. */
 void uid_from_random(const uint8_t random[UID_LENGTH], char uid[UID_LENGTH + 1]);
