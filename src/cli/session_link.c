@@ -8,34 +8,37 @@
 #include <supervise/base/say.h>
 #include <supervise/cli/verbs.h>
 
-/* The execution that is named, else the one that calls. */
-static int find_execution(struct cli *cli, const char *ref, const char *caller, struct execution **execution,
-                          struct error *err)
+/* The execution that is named, else the one that calls; NULL with err. */
+static struct execution *find_execution(struct cli *cli, const char *ref, const char *caller,
+                                        struct error *err)
 {
-    if (ref)
-        return execution_resolve(cli->ledger, ref, false, execution, err);
-    if (!caller)
-        return error_set(
-            err, ERR_NOT_FOUND,
-            "cannot tell which execution to link: not inside one; name it, as in `supervise session link "
-            "ID REF`");
-    if (execution_get(cli->ledger, caller, execution, err) < 0)
-        return -1;
-    return *execution ? 0 : error_set(err, ERR_NOT_FOUND, "execution %s is gone from the ledger", caller);
+    struct execution *execution = NULL;
+
+    if (!ref && !caller)
+        error_set(err, ERR_NOT_FOUND,
+                  "cannot tell which execution to link: not inside one; name it, as in `supervise session "
+                  "link ID REF`");
+    else if (ref)
+        execution_resolve(cli->ledger, ref, false, &execution, err);
+    else if (execution_get(cli->ledger, caller, &execution, err) == 0 && !execution)
+        error_set(err, ERR_NOT_FOUND, "no execution %s in the ledger", caller);
+    return execution;
 }
 
 static int link_execution(struct cli *cli, const struct args *args, struct error *err)
 {
     bool given = args_get(args, "session") != NULL, only_active, linked;
     const char *ref = args->word_count > (given ? 0 : 1) ? args->words[given ? 0 : 1] : NULL;
-    struct execution *execution = NULL;
+    struct execution *execution;
     AUTOFREE char *id = NULL;
     const char *named, *caller;
     int result;
 
     if (session_named(args, given ? 1 : 0, &named, err) < 0 || cli_ledger_existing(cli, err) < 0 ||
-        cli_session(cli, named, &caller, &id, &only_active, err) < 0 ||
-        find_execution(cli, ref, caller, &execution, err) < 0)
+        cli_session(cli, named, &caller, &id, &only_active, err) < 0)
+        return -1;
+    execution = find_execution(cli, ref, caller, err);
+    if (!execution)
         return -1;
     result = session_link(cli->ledger, id, execution->uid, &linked, err);
     if (result == 0)

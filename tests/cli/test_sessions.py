@@ -233,6 +233,19 @@ class Data(SessionCase):
         self.ok("session", "complete-round", "--data", "-", feed=fits)
         self.assertEqual(1024 * 1024 - 2, len(self.event("S", "round_completed")["data"]["data"]))
 
+    def test_what_is_too_much_is_refused_without_its_end(self):
+        self.begin()
+        running = self.start("session", "complete-round", "--data", "-", stdin=subprocess.PIPE)
+        try:
+            running.process.stdin.write(b" " * (2 * 1024 * 1024))
+        except BrokenPipeError:
+            pass
+        self.assert_code(7, running.finish())
+        with self.assertRaises(BrokenPipeError):
+            running.process.stdin.write(b" ")
+            running.process.stdin.flush()
+        self.assertEqual(["session_created"], self.kinds())
+
     def test_a_pipe_that_dies_half_way_changes_nothing(self):
         self.begin()
         running = self.start("session", "complete-round", "--data", "-", stdin=subprocess.PIPE)
@@ -357,6 +370,16 @@ class Link(SessionCase):
         self.assert_end(self.row("inner"), "incomplete", "session-active", drives=True)
         self.inside("supervise -n late -- true", "-s", "A", code=75)
         self.assert_end(self.row("late"), "success", "exit", drives=False)
+        self.ok("session", "link", "A", "late")
+        self.assert_end(self.row("late"), "incomplete", "session-active", drives=True)
+
+    def test_a_helper_that_has_ended_stays_in_the_opening_in_which_it_did(self):
+        self.begin("A")
+        self.ok("session", "close", "A", "--abort")
+        self.begin("A")
+        self.inside("supervise -n late -- true", "-s", "A", code=75)
+        self.lied_to = True  # the clock is set back
+        self.sql("UPDATE rounds SET opened_at = opened_at + 1000000000 WHERE settled_as IS NULL")
         self.ok("session", "link", "A", "late")
         self.assert_end(self.row("late"), "incomplete", "session-active", drives=True)
 

@@ -296,7 +296,7 @@ class Lies(TruthCase):
         before = self.everything(), self.sql("SELECT * FROM executions")
         answers = {}
         for what, statement, wanted in self.LIES:
-            done = subprocess.run(["sqlite3", "-bail", str(self.db), f"BEGIN; {statement}; COMMIT;"], capture_output=True, text=True, timeout=30)
+            done = subprocess.run(["sqlite3", "-bail", "-cmd", ".timeout 30000", str(self.db), f"BEGIN; {statement}; COMMIT;"], capture_output=True, text=True, timeout=30)
             answers[what] = [done.stderr.strip().split("\n")[0].rpartition("near line 1: ")[2]]
             with self.subTest(what):
                 self.assertIn(wanted, done.stderr)
