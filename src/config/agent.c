@@ -12,6 +12,7 @@
 #include <supervise/base/buf.h>
 #include <supervise/config/agents.h>
 #include <supervise/domain/agent_pattern.h>
+#include <supervise/domain/id.h>
 
 static const char built_in[] =
 #include "agents.inc"

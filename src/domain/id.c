@@ -79,6 +79,15 @@ const char *item_id_fault(const char *id, size_t length, bool lines)
                : NULL;
 }
 
+const char *name_fault(const char *name)
+{
+    if (!*name)
+        return "is empty";
+    if (has_control(name, strlen(name), false))
+        return "holds a control character";
+    return utf8_valid(name, strlen(name)) ? NULL : "is no UTF-8";
+}
+
 void uid_from_random(const uint8_t random[UID_LENGTH], char uid[UID_LENGTH + 1])
 {
     uid[0] = uid_alphabet[random[0] * 26 >> 8];

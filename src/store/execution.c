@@ -60,9 +60,7 @@ static int take_session(struct ledger *ledger, const struct execution_start *sta
         return session_insert(ledger, begun->session, start->workflow, start->workflow_definition, start->uid,
                               start->started_at, err);
     if (strcmp((const char *)sqlite3_column_text(statement, 0), "active") != 0)
-        return error_set(err, ERR_INVARIANT,
-                         "session %s is closed; `supervise session begin --session %s` opens it again",
-                         begun->session, begun->session);
+        return session_refuse_closed(begun->session, err);
     return session_same_workflow(begun->session, (const char *)sqlite3_column_text(statement, 1),
                                  start->workflow, err);
 }
