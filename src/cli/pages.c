@@ -148,6 +148,21 @@ static void output_lines(const char *title, const struct execution *execution)
     }
 }
 
+/* Where the work stands that it is a part of. */
+static void session_pipeline(struct cli *cli, const char *id)
+{
+    struct session *session = NULL;
+    struct error err;
+
+    if (!id)
+        return;
+    if (session_get(cli->ledger, id, &session, &err) < 0)
+        say_warning("%s", err.text);
+    if (session)
+        pipeline_print(cli, session->stages);
+    session_free(session);
+}
+
 void execution_page(struct cli *cli, const struct execution *execution)
 {
     AUTOFREE char *command = words_command(execution->command);
@@ -167,6 +182,7 @@ void execution_page(struct cli *cli, const struct execution *execution)
     words_line("UID", execution->uid);
     words_line("Parent", execution->parent_uid);
     words_line("Log", execution->log);
+    session_pipeline(cli, execution->session);
     output_lines("Output", execution);
 }
 
@@ -183,20 +199,6 @@ static void totals_line(const char *totals)
         buf_printf(&line, "%s%s %.15g", line.len ? ", " : "", key, json_number_value(number));
     words_line("Totals", line.data);
     json_decref(object);
-}
-
-static void stage_lines(const char *stages)
-{
-    json_t *array = stages ? json_loads(stages, 0, NULL) : NULL, *stage;
-    size_t index;
-
-    json_array_foreach(array, index, stage) {
-        const char *name = json_string_value(json_object_get(stage, "name"));
-        const char *state = json_string_value(json_object_get(stage, "state"));
-
-        words_linef("Stage", "%s: %s", name ? name : "?", state ? state : "?");
-    }
-    json_decref(array);
 }
 
 /* Its newest executions, as a table below the rest, and what the newest of them wrote. */
@@ -218,6 +220,22 @@ static int session_executions(struct cli *cli, const struct session *session, st
     return 0;
 }
 
+/* What to do next, and how it is typed. */
+static void next_line(const struct session *session)
+{
+    static const char *const commands[][2] = {
+        {"wait", "wait"}, {"resume", "resume"}, {"close", "session close"}, {"reopen", "session begin"}};
+    const char *command = NULL;
+
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i][0], session->next) == 0)
+            command = commands[i][1];
+    if (command)
+        words_linef("Next", "%s: supervise %s %s", session->next, command, session->id);
+    else
+        words_line("Next", session->next);
+}
+
 int session_page(struct cli *cli, const struct session *session, struct error *err)
 {
     AUTOFREE char *phase = words_phase(session->phase, session->phase_number, session->phase_count);
@@ -226,7 +244,7 @@ int session_page(struct cli *cli, const struct session *session, struct error *e
     words_linef("Status", "%s%s%s", session->status, session->close_reason ? ", " : "",
                 session->close_reason ? session->close_reason : "");
     words_line("Completeness", session->completeness);
-    words_line("Next", session->next);
+    next_line(session);
     words_line("Workflow", session->workflow);
     words_line("Phase", phase);
     number_line("Round", session->round);
@@ -234,6 +252,6 @@ int session_page(struct cli *cli, const struct session *session, struct error *e
     time_line("Updated", session->updated_at);
     time_line("Closed", session->closed_at);
     totals_line(session->totals);
-    stage_lines(session->stages);
+    pipeline_print(cli, session->stages);
     return session_executions(cli, session, err);
 }

@@ -69,10 +69,7 @@ const char *name_fault(const char *name)
 {
     if (!*name)
         return "is empty";
-    for (const unsigned char *at = (const unsigned char *)name; *at; at++)
-        if (*at < ' ' || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)) /* C0, DEL, C1 */
-            return "holds a control character";
-    return NULL;
+    return text_has_controls(name) ? "holds a control character" : NULL;
 }
 
 json_t *strings_from_toml(const char *file, const char *what, const struct toml *value, struct error *err)

@@ -154,6 +154,15 @@ static void put_stages(struct buf *out, const struct explain_facts *facts)
         word_text(out, facts->stages);
 }
 
+/* A list, of which every name counts: it is long enough to be cut where it is made. */
+static void put_left(struct buf *out, const struct explain_facts *facts)
+{
+    if (!facts->stages_left)
+        return;
+    buf_puts(out, ": ");
+    text_visible(out, facts->stages_left, strlen(facts->stages_left));
+}
+
 static void put_result(struct buf *out, const struct explain_facts *facts)
 {
     if (!facts->agent_result)
@@ -281,6 +290,7 @@ static const struct placeholder {
     {"gone", put_gone},
     {"helped", put_helped},
     {"in-round", put_in_round},
+    {"left", put_left},
     {"number", put_number},
     {"open", put_open},
     {"queued", put_queued},

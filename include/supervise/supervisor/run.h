@@ -22,6 +22,7 @@ struct run_plan {
     char **argv;                                 /* the command */
     const char *session, *workflow, *name, *cwd; /* or NULL */
     const char *workflow_definition;             /* JSON, with `workflow` */
+    const char *stages;                          /* "A..B" or "A" of the session's workflow, or NULL */
     char **extra_environment;                    /* "K=V", ends with NULL; or NULL */
     const struct settings *settings;
     int64_t attempt;                                    /* from 1 */
