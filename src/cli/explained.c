@@ -115,7 +115,7 @@ static void take_steps(struct explain_facts *to, const struct cli *cli, const st
         steps = *read;
     if (!steps)
         return;
-    to->stages_left = steps->left;
+    to->left = steps->left;
     to->step_in_error = steps->in_error;
     to->step_message = steps->error;
 }

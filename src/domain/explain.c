@@ -44,7 +44,7 @@ static const struct sentence sentences[] = {
      "{end}, but it was to work in a session and had none"},
     {OUTCOME_INCOMPLETE, NEXT_DRIVE, "stages-unfinished",
      "{end}, but not every step of {stages} in session {session} is done or skipped{left}"},
-    {OUTCOME_INCOMPLETE, NEXT_DRIVE, "session-active", "{end}, but session {session} {open}"},
+    {OUTCOME_INCOMPLETE, NEXT_DRIVE, "session-active", "{end}, but session {session} {open}{left}"},
     {OUTCOME_INCOMPLETE, NEXT_DRIVE, "session-stale",
      "{end}, but session {session} was closed as stale{in-round}"},
     {OUTCOME_INCOMPLETE, NEXT_DRIVE, "session-aborted",

@@ -21,6 +21,9 @@ int session_make_id(struct ledger *ledger, const char *workflow, char **id, stru
 int session_complete(struct ledger *ledger, const char *id, const char *execution, int64_t at,
                      struct error *err);
 
+/* What keeps an implicit session from being complete, a row each; NULL with err. */
+sqlite3_stmt *implicit_left(struct ledger *ledger, const char *session, struct error *err);
+
 /* An execution has ended: the implicit session that it drives is completed where all that was reported in it
  * is done. */
 int implicit_close(struct ledger *ledger, const char *execution, int64_t at, struct error *err);

@@ -1,5 +1,5 @@
 /* What the steps of its session tell of an execution that has not succeeded: see the header. */
-#include "sql.h"
+#include "rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,13 +24,30 @@ static const char LEFT[] =
     " FROM covered_stages c JOIN current_steps k ON k.session = c.session AND k.stage = c.stage"
     " WHERE c.execution = ?1 AND k.status NOT IN ('done', 'skipped') ORDER BY 2, 3";
 
+static bool is(const char *text, const char *wanted)
+{
+    return text && strcmp(text, wanted) == 0;
+}
+
+/* Of --stages, or of a session that would have closed by itself. */
 static int read_left(struct ledger *ledger, const struct execution *execution, char **left, struct error *err)
 {
-    AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, LEFT, "i", execution->id);
+    AUTOSTMT sqlite3_stmt *statement = NULL;
+    int64_t implicit;
     AUTOBUF struct buf text = {0};
     size_t count = 0;
     int step = -1;
 
+    if (is(execution->reason, "stages-unfinished")) {
+        statement = sql_bind(ledger, err, LEFT, "i", execution->id);
+    } else {
+        if (!is(execution->reason, "session-active") ||
+            sql_integer(ledger, err, &implicit, "SELECT 1 FROM sessions WHERE id = ? AND implicit", "t",
+                        execution->session) ||
+            implicit == NO_INT)
+            return 0;
+        statement = implicit_left(ledger, execution->session, err);
+    }
     for (; statement && (step = sql_step(ledger, statement, err)) > 0; count++)
         if (count < LEFT_NAMED)
             buf_printf(&text, "%s%s", count ? ", " : "", (const char *)sqlite3_column_text(statement, 0));
@@ -67,14 +84,12 @@ int step_facts_read(struct ledger *ledger, const struct execution *execution, st
                     struct error *err)
 {
     struct step_facts read = {0};
-    int result = 0;
+    int result;
 
     *facts = NULL;
-    if (!execution->session || (execution->outcome && (strcmp(execution->outcome, "success") == 0 ||
-                                                       strcmp(execution->outcome, "cancelled") == 0)))
+    if (!execution->session || is(execution->outcome, "success") || is(execution->outcome, "cancelled"))
         return 0;
-    if (execution->reason && strcmp(execution->reason, "stages-unfinished") == 0)
-        result = read_left(ledger, execution, &read.left, err);
+    result = read_left(ledger, execution, &read.left, err);
     if (!result)
         result = read_error(ledger, execution, &read, err);
     if (!result && !read.left && !read.in_error)

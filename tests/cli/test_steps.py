@@ -483,7 +483,9 @@ class Implicit(StepCase):
     def test_what_is_left_keeps_it_open_until_it_is_resumed(self):
         script = "supervise step start read; [ -e there ] || exit 0; supervise step done read"
         result = self.assert_code(75, self.run_supervise("-n", "import", "--", "sh", "-c", script))
-        self.assert_end(self.row(), "incomplete", "session-active")
+        self.assertIn("session import is still open, round 1: main/read is aborted;", result.err)
+        self.assertIn("session import is still open, round 1: main/read is aborted",
+                      self.assert_end(self.row(), "incomplete", "session-active")["explanation"])
         (self.work / "there").touch()
         self.assert_code(0, self.run_supervise("resume", "import"))
         self.assertEqual(["success", "success"], [row["outcome"] for row in self.rows()], result.err)

@@ -32,7 +32,7 @@ void step_reported_free(struct step_reported *reported);
 
 /* What the steps of its session tell of an execution that has not succeeded; NULL where they tell nothing. */
 struct step_facts {
-    char *left;     /* what of its --stages is neither done nor skipped, a list */
+    char *left;     /* what of its --stages, or of the session that it began, isn't done, a list */
     char *in_error; /* "stage/name" of a step that failed during the run */
     char *error;    /* its message */
 };
