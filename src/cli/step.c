@@ -34,9 +34,9 @@ static int send_report(struct cli *cli, struct step_report *report, struct step_
         return 0;
     if (!reported->holder || !holder_gone(cli, reported->holder))
         return -1;
-    report->gone = holder = reported->holder;
-    reported->holder = NULL;
+    holder = mem_strdup(reported->holder);
     step_reported_free(reported);
+    report->gone = holder;
     return step_report(cli->ledger, report, reported, err);
 }
 

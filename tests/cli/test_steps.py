@@ -169,6 +169,13 @@ class Verbs(StepCase):
         self.assertLessEqual(len(error.encode()), 4100)
 
 
+    def test_many_reports_one_after_another_leave_a_short_wal(self):
+        self.begin()
+        for number in range(100):
+            self.step("progress", "x", f"{number}/100")
+        self.assertLess(os.path.getsize(f"{self.db}-wal"), 1 << 20)
+
+
 class Naming(StepCase):
     def test_a_name_alone_means_the_step_declared_once(self):
         self.begin(workflow="book")
