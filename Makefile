@@ -45,6 +45,12 @@ $(BUILD)/gen/schema.inc: $(SCHEMA) Makefile
 	for f in $(SCHEMA); do sed -e 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $$f; echo ','; done >$@
 $(BUILD)/obj/store/migrate.o: $(BUILD)/gen/schema.inc
 
+# The agent programs that are known without a file, as a C string.
+$(BUILD)/gen/agents.inc: src/config/agents.toml Makefile
+	@mkdir -p $(@D)
+	sed -e 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< >$@
+$(BUILD)/obj/config/agent.o: $(BUILD)/gen/agents.inc
+
 $(BUILD)/tests/%: tests/unit/%.c $(OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(OBJECTS) $(LIBS) -lcmocka

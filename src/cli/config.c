@@ -14,7 +14,7 @@ static char *value_text(const json_t *value)
 {
     if (json_is_string(value) || json_is_null(value))
         return mem_strdup(json_is_null(value) ? "" : json_string_value(value));
-    if (json_is_object(value))
+    if (json_object_get(value, "phases"))
         return mem_printf("phases: %zu, stages: %zu", json_array_size(json_object_get(value, "phases")),
                           json_array_size(json_object_get(value, "stages")));
     return json_dumps(value, JSON_ENCODE_ANY);

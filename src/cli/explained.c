@@ -70,6 +70,7 @@ static void take_row(struct explain_facts *to, const struct execution *from)
     to->drives = from->drives == 1;
     to->stages = from->stages;
     to->no_log = from->log == NULL;
+    to->agent_session = from->agent_session != NULL;
 }
 
 /* What the supervisor saw. `names` gets the list of stragglers, for the caller to free; the texts are those
@@ -91,6 +92,8 @@ static void take_seen(struct explain_facts *to, const json_t *seen, const char *
     to->deadline = json_string_value(json_object_get(deadline, "kind"));
     to->deadline_ms = json_integer_value(json_object_get(deadline, "ms"));
     to->why = json_string_value(json_object_get(seen, "why"));
+    to->agent_result = json_string_value(json_object_get(seen, "agent_says"));
+    to->rate_limit_over_at = json_integer_value(json_object_get(seen, "rate_limit_over_at"));
     to->spawn_error = json_string_value(json_object_get(seen, "spawn_error"));
     to->capture = json_string_value(json_object_get(seen, "capture"));
     to->recovered = json_is_true(json_object_get(seen, "recovered"));

@@ -186,21 +186,6 @@ void execution_page(struct cli *cli, const struct execution *execution)
     output_lines("Output", execution);
 }
 
-static void totals_line(const char *totals)
-{
-    json_t *object = totals ? json_loads(totals, 0, NULL) : NULL, *number;
-    json_int_t steps = json_integer_value(json_object_get(object, "steps"));
-    AUTOBUF struct buf line = {0};
-    const char *key;
-
-    if (steps > 0)
-        buf_printf(&line, "%lld steps", (long long)steps);
-    json_object_foreach(json_object_get(object, "usage"), key, number)
-        buf_printf(&line, "%s%s %.15g", line.len ? ", " : "", key, json_number_value(number));
-    words_line("Totals", line.data);
-    json_decref(object);
-}
-
 /* Its newest executions, as a table below the rest, and what the newest of them wrote. */
 static int session_executions(struct cli *cli, const struct session *session, struct error *err)
 {
@@ -239,6 +224,7 @@ static void next_line(const struct session *session)
 int session_page(struct cli *cli, const struct session *session, struct error *err)
 {
     AUTOFREE char *phase = words_phase(session->phase, session->phase_number, session->phase_count);
+    AUTOFREE char *totals = words_totals(session->totals);
 
     words_line("Session", session->id);
     words_linef("Status", "%s%s%s", session->status, session->close_reason ? ", " : "",
@@ -251,7 +237,7 @@ int session_page(struct cli *cli, const struct session *session, struct error *e
     time_line("Started", session->started_at);
     time_line("Updated", session->updated_at);
     time_line("Closed", session->closed_at);
-    totals_line(session->totals);
+    words_line("Totals", totals);
     pipeline_print(cli, session->stages);
     return session_executions(cli, session, err);
 }

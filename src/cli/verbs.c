@@ -6,22 +6,43 @@
 #include <supervise/base/text.h>
 
 const struct verb *const verbs[] = {
-    &verb_run,           &verb_status,
-    &verb_list,          &verb_log,
-    &verb_events,        &verb_wait,
-    &verb_cancel,        &verb_resume,
-    &verb_heartbeat,     &verb_step_start,
-    &verb_step_progress, &verb_step_done,
-    &verb_step_error,    &verb_step_skip,
-    &verb_step_run,      &verb_session_begin,
-    &verb_session_show,  &verb_session_list,
-    &verb_session_close, &verb_config_show,
-    &verb_config_check,  &verb_config_path,
-    &verb_db_check,      &verb_db_path,
-    &verb_help,          NULL,
+    &verb_run,
+    &verb_status,
+    &verb_list,
+    &verb_log,
+    &verb_events,
+    &verb_wait,
+    &verb_cancel,
+    &verb_resume,
+    &verb_heartbeat,
+    &verb_step_start,
+    &verb_step_progress,
+    &verb_step_done,
+    &verb_step_error,
+    &verb_step_skip,
+    &verb_step_run,
+    &verb_session_begin,
+    &verb_session_show,
+    &verb_session_list,
+    &verb_session_close,
+    &verb_item_done,
+    &verb_item_failed,
+    &verb_item_list,
+    &verb_item_remaining,
+    &verb_item_forget,
+    &verb_checkpoint_save,
+    &verb_checkpoint_list,
+    &verb_checkpoint_show,
+    &verb_config_show,
+    &verb_config_check,
+    &verb_config_path,
+    &verb_db_check,
+    &verb_db_path,
+    &verb_help,
+    NULL,
 };
 
-static const char *const groups[] = {"session", "step", "config", "db", NULL};
+static const char *const groups[] = {"session", "step", "item", "checkpoint", "config", "db", NULL};
 
 const struct verb *verb_find(const char *name)
 {

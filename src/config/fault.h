@@ -29,4 +29,7 @@ const char *name_fault(const char *name);
  * it. */
 json_t *strings_from_toml(const char *file, const char *what, const struct toml *value, struct error *err);
 
+/* Any value but a date or a time as JSON; NULL with the error filled. The caller owns it. */
+json_t *json_from_toml(const char *file, const char *what, const struct toml *value, struct error *err);
+
 #endif

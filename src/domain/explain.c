@@ -38,7 +38,7 @@ static const struct sentence sentences[] = {
     {OUTCOME_SUCCESS, NEXT_NONE, "exit", "{end}{helped}"},
     {OUTCOME_SUCCESS, NEXT_NONE, "stages-done", "{end}, and every step of {stages} is done or skipped"},
 
-    {OUTCOME_INCOMPLETE, NEXT_LOG, "agent-unfinished",
+    {OUTCOME_INCOMPLETE, NEXT_DRIVE, "agent-unfinished",
      "{end}, but its own result record says that it did not finish{result}"},
     {OUTCOME_INCOMPLETE, NEXT_IN_SESSION, "no-session",
      "{end}, but it was to work in a session and had none"},
@@ -117,6 +117,9 @@ static enum next next_of(const struct explain_facts *facts)
 
     if (next == NEXT_DRIVE)
         next = driven_on(facts);
+    /* The agent's own conversation can go on, wherever it stopped. */
+    if (next == NEXT_LOG && facts->state == EXPLAIN_FINISHED && facts->agent_session)
+        next = NEXT_RESUME;
     if ((next == NEXT_LOG || next == NEXT_FOLLOW) && (facts->no_log || facts->never_ran))
         return NEXT_NONE;
     if ((next == NEXT_LOG || next == NEXT_FOLLOW || next == NEXT_RESUME) && !facts->number)

@@ -1,7 +1,9 @@
-/* Identifiers: ASCII alone, whatever the locale says. */
+/* Identifiers: what may be one, whatever the locale says. Those of sessions and UIDs are ASCII alone. */
 #include <supervise/domain/id.h>
 
 #include <string.h>
+
+#include <supervise/base/text.h>
 
 #define DIGITS "0123456789"
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
@@ -24,6 +26,57 @@ const char *session_id_fault(const char *id)
     if (strspn(id, DIGITS) == length)
         return "is all digits, which would be the number of an execution";
     return NULL;
+}
+
+/* C0, DEL and C1, in UTF-8; a tab is none where it is allowed. */
+static bool has_control(const char *text, size_t length, bool tab_allowed)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i], next = i + 1 < length ? (unsigned char)text[i + 1] : 0;
+
+        if (byte == '\t' ? !tab_allowed : byte < ' ' || byte == 0x7f)
+            return true;
+        if (byte == 0xc2 && next >= 0x80 && next < 0xa0)
+            return true;
+    }
+    return false;
+}
+
+const char *label_fault(const char *label)
+{
+    size_t length = strlen(label);
+
+    if (length == 0)
+        return "is empty";
+    if (length > LABEL_MAX)
+        return "is longer than 128 bytes";
+    if (label[0] == '-')
+        return "begins with '-', as only options do";
+    if (!utf8_valid(label, length))
+        return "is not UTF-8";
+    return has_control(label, length, false) ? "has a control character" : NULL;
+}
+
+const char *stage_fault(const char *stage)
+{
+    if (strchr(stage, '/') || strstr(stage, ".."))
+        return "has a \"/\" or \"..\", which stand between names";
+    return label_fault(stage);
+}
+
+const char *item_id_fault(const char *id, size_t length, bool lines)
+{
+    if (length == 0)
+        return "is empty";
+    if (length > ITEM_ID_MAX)
+        return "is longer than 4096 bytes";
+    if (memchr(id, '\0', length))
+        return "has a NUL";
+    if (!utf8_valid(id, length))
+        return "is not UTF-8";
+    return lines && has_control(id, length, true)
+               ? "has a control character; ids that do can be given with -0, each ended by a NUL"
+               : NULL;
 }
 
 void uid_from_random(const uint8_t random[UID_LENGTH], char uid[UID_LENGTH + 1])

@@ -2,6 +2,7 @@
  * Opening the ledger: whose file it is, how it waits for locks, and an empty one where there is nothing to
  * read. The file is made by us, 0600, before SQLite sees it: SQLite gives its -wal and -shm the same mode.
  */
+#include "memory.h"
 #include "sql.h"
 
 #include <fcntl.h>
@@ -136,6 +137,7 @@ static int open_db(struct ledger *ledger, const char *name, int flags, bool sync
 {
     int code;
 
+    sql_finalize(&ledger->event);
     sqlite3_close(ledger->db);
     ledger->db = NULL;
     code = sqlite3_open_v2(name, &ledger->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
@@ -266,6 +268,7 @@ static void configure_once(void)
 {
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    memory_use();
 }
 
 struct ledger *ledger_open(const struct ledger_options *options, enum ledger_mode mode, struct error *err)
@@ -285,6 +288,7 @@ void ledger_close(struct ledger *ledger)
 {
     if (!ledger)
         return;
+    sql_finalize(&ledger->event);
     sqlite3_close(ledger->db);
     free(ledger->path);
     free(ledger);

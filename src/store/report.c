@@ -97,6 +97,25 @@ int report_session(struct ledger *ledger, const char *option, const char *execut
     return execution && !own ? session_link_execution(ledger, *id, execution, at, &linked, err) : 0;
 }
 
+int report_stage(struct ledger *ledger, const char *session, const char *stage, struct error *err)
+{
+    AUTOFREE char *declared = NULL;
+
+    /* Nothing where the stage is declared, or needn't be. */
+    if (sql_text(ledger, err, &declared,
+                 "SELECT coalesce(group_concat(g.value ->> '$.name', ', '), 'none')"
+                 " FROM sessions s LEFT JOIN json_each(s.definition, '$.stages') g"
+                 " WHERE s.id = ?1 AND s.definition ->> '$.strict'"
+                 " GROUP BY s.id HAVING coalesce(sum(g.value ->> '$.name' = ?2), 0) = 0",
+                 "tt", session, stage))
+        return -1;
+    if (!declared)
+        return 0;
+    return error_set(err, ERR_ILLEGAL,
+                     "session %s has no stage \"%s\", and its workflow is strict: its stages are %s", session,
+                     stage, declared);
+}
+
 int report_progress(struct ledger *ledger, const char *execution, int64_t at, struct error *err)
 {
     return sql_run(ledger, err,

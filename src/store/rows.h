@@ -52,6 +52,9 @@ int session_link_execution(struct ledger *ledger, const char *id, const char *ex
 int report_session(struct ledger *ledger, const char *option, const char *execution, int64_t at, char **id,
                    const char **how, struct error *err);
 
+/* ERR_ILLEGAL where the workflow of the session is strict and declares no such stage. */
+int report_stage(struct ledger *ledger, const char *session, const char *stage, struct error *err);
+
 /* A report came in: the execution (a UID, or NULL) did something, and got somewhere. */
 int report_progress(struct ledger *ledger, const char *execution, int64_t at, struct error *err);
 

@@ -91,12 +91,13 @@ static json_t *end_json(const struct execution_end *end)
     for (size_t i = 0; i < end->event_count; i++)
         json_array_append_new(events, json_pack("{s:s, s:s, s:I}", "type", end->events[i].type, "data",
                                                 end->events[i].data, "at", (json_int_t)end->events[i].at));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "exit_code",
-                     number(end->exit_code), "signal", number(end->signal), "spawn_errno",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}",
+                     "exit_code", number(end->exit_code), "signal", number(end->signal), "spawn_errno",
                      number(end->spawn_errno), "duration_ms", number(end->duration_ms), "activity_at",
                      number(end->activity_at), "finished_at", number(end->finished_at), "stopped",
                      json_boolean(end->stopped), "stopped_by", text(end->stopped_by), "usage",
                      text(end->usage), "facts", text(end->facts), "agent_session", text(end->agent_session),
+                     "agent_result", text(end->agent_result), "agent_unfinished", end->agent_unfinished,
                      "note", text(end->note), "events", events);
 }
 
@@ -257,20 +258,23 @@ static int take_end(struct ledger *ledger, const json_t *whole, struct error *er
         .usage = get_text(end, "usage"),
         .facts = get_text(end, "facts"),
         .agent_session = get_text(end, "agent_session"),
+        .agent_result = get_text(end, "agent_result"),
+        .agent_unfinished = json_is_true(json_object_get(end, "agent_unfinished")),
         .note = get_text(end, "note"),
         .events = events,
         .event_count = count,
     };
-    struct execution *row;
+    struct execution *row = NULL;
+    bool known;
     int result;
 
     json_array_foreach(list, i, event)
         events[i] = (struct execution_event){
             get_text(event, "type"), (char *)(uintptr_t)get_text(event, "data"), get_number(event, "at")};
-    result = execution_finish(ledger, &finish, &row, err);
-    if (!result && !row && insert_unknown(ledger, execution, err) == 0)
-        result = execution_finish(ledger, &finish, &row, err);
-    if (!result && !row)
+    result = execution_finish(ledger, &finish, &known, &row, err);
+    if (!result && !known && insert_unknown(ledger, execution, err) == 0)
+        result = execution_finish(ledger, &finish, &known, &row, err);
+    if (!result && !known)
         result = error_set(err, ERR_OTHER, "cannot write that row");
     execution_free(row);
     free(events);

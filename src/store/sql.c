@@ -112,6 +112,26 @@ int sql_run(struct ledger *ledger, struct error *err, const char *sql, const cha
     return step;
 }
 
+int sql_run_kept(struct ledger *ledger, sqlite3_stmt **kept, struct error *err, const char *sql,
+                 const char *format, ...)
+{
+    va_list args;
+    int step = -1;
+
+    va_start(args, format);
+    if (!*kept)
+        *kept = bind_list(ledger, err, sql, format, args);
+    else if (bind_all(*kept, format, args) != SQLITE_OK)
+        sql_finalize(kept);
+    va_end(args);
+    if (*kept)
+        step = sql_step(ledger, *kept, err);
+    sqlite3_reset(*kept);
+    if (step < 0)
+        sql_finalize(kept);
+    return step;
+}
+
 /* The first row of a statement: 1 with it, 0 where there is none, -1. The caller finalizes. */
 static int first_row(struct ledger *ledger, struct error *err, sqlite3_stmt **statement, const char *sql,
                      const char *format, va_list args)

@@ -7,9 +7,12 @@
 #ifndef SUPERVISOR_LIFE_H
 #define SUPERVISOR_LIFE_H
 
+#include "checkpoint_file.h"
+
 #include <ev.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/domain/agent_reader.h>
 #include <supervise/domain/agent_scan.h>
 #include <supervise/domain/id.h>
 #include <supervise/process/identity.h>
@@ -48,10 +51,12 @@ struct life {
     char uid[UID_LENGTH + 1];
     struct execution_begun begun;
     struct control_socket control;
-    char *log_path, *cwd; /* absolute; cwd is the command's, NULL where ours has been deleted */
+    struct checkpoint_file checkpoint; /* what the command goes on from */
+    char *log_path, *cwd;              /* absolute; cwd is the command's, NULL where ours has been deleted */
     struct log_writer *log;
-    const char *agent;       /* which program it is, by the settings; NULL: none of them */
-    struct agent_scan *scan; /* for the agent's own session id; NULL: nothing to look for */
+    const char *agent;           /* which program it is, by the settings; NULL: none of them */
+    struct agent_scan *scan;     /* for the agent's own session id; NULL: nothing to look for */
+    struct agent_reader *reader; /* of what its lines say; NULL: nothing to look for */
     bool agent_session_written;
     struct output *outputs[2]; /* by enum log_stream; NULL: not captured */
 

@@ -88,10 +88,10 @@ static void output_came(void *context, enum log_stream stream, const char *bytes
 {
     struct life *life = context;
 
-    if (length > 0)
-        clocks_activity(life);
     if (agent_scan_feed(life->scan, stream, bytes, length))
         record_agent_session(life);
+    if (agent_reader_feed(life->reader, stream, bytes, length, agent_scan_session(life->scan)) & AGENT_ACTIVE)
+        clocks_activity(life);
 }
 
 static void output_closed(void *context)
@@ -327,6 +327,7 @@ static void end_life(struct life *life)
     if (life->log)
         log_writer_close(life->log);
     control_socket_close(&life->control);
+    checkpoint_file_remove(&life->checkpoint);
     ledger_close(life->ledger);
     fd_close(&life->signal_fd);
     fd_close(&life->master);
@@ -337,6 +338,7 @@ static void end_life(struct life *life)
     json_decref(life->stragglers);
     free(life->begun.session);
     agent_scan_free(life->scan);
+    agent_reader_free(life->reader);
     free(life->log_path);
     free(life->cwd);
     free(life->log_lost_text);
@@ -393,6 +395,7 @@ int run_execution(const struct run_plan *plan, struct inherited *inherited, run_
         return -1;
     }
     live(&life);
+    checkpoint_file_remove(&life.checkpoint); /* before anybody can see that it has ended */
     record_end(&life, result);
     result->spawn_error = life.spawn_error;
     result->mid_line = life.keyboard && life.outputs[LOG_OUT] && output_is_mid_line(life.outputs[LOG_OUT]);

@@ -1,6 +1,8 @@
 /* The datagram socket of a supervisor: see the header. */
 #include <supervise/supervisor/socket.h>
 
+#include "runtime.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +13,6 @@
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
-#include <supervise/base/path.h>
 
 static int address_of(const char *path, struct sockaddr_un *address)
 {
@@ -26,18 +27,19 @@ static int address_of(const char *path, struct sockaddr_un *address)
     return 0;
 }
 
-/* Makes the directory, or takes the one that is there if nobody else can get in. */
-static bool directory_usable(const char *directory)
-{
-    return mkdir(directory, 0700) == 0 || (errno == EEXIST && path_is_private_dir(directory));
-}
+struct binding {
+    struct control_socket *control;
+    const char *uid;
+};
 
-static int bind_in(struct control_socket *control, const char *directory, const char *uid)
+static int bind_in(void *context, const char *directory)
 {
-    AUTOFREE char *path = mem_printf("%s/%s.sock", directory, uid);
+    const struct binding *binding = context;
+    struct control_socket *control = binding->control;
+    AUTOFREE char *path = mem_printf("%s/%s.sock", directory, binding->uid);
     struct sockaddr_un address;
 
-    if (!directory_usable(directory) || address_of(path, &address))
+    if (address_of(path, &address))
         return -1;
     control->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     /* The mode of the socket before bind() is that of the file it makes: never open to others, not for a
@@ -55,22 +57,11 @@ static int bind_in(struct control_socket *control, const char *directory, const 
 
 int control_socket_open(struct control_socket *control, const char *uid, struct error *err)
 {
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    AUTOFREE char *own = mem_printf("/tmp/supervise-%u", (unsigned)geteuid());
-    char alone[] = "/tmp/supervise-XXXXXX";
+    struct binding binding = {control, uid};
 
     *control = (struct control_socket){.fd = -1};
-    if (runtime && *runtime == '/') {
-        AUTOFREE char *directory = mem_printf("%s/supervise", runtime);
-
-        if (bind_in(control, directory, uid) == 0)
-            return 0;
-    }
-    if (bind_in(control, own, uid) == 0)
-        return 0;
-    if (!mkdtemp(alone) || bind_in(control, alone, uid))
+    if (runtime_place(bind_in, &binding, &control->directory))
         return error_errno(err, "cannot make a socket in $XDG_RUNTIME_DIR or /tmp");
-    control->directory = mem_strdup(alone);
     return 0;
 }
 

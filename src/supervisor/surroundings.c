@@ -62,7 +62,7 @@ char **environment_make(const struct life *life)
     set(&variables, "SUPERVISE_DB", life->ledger ? ledger_path(life->ledger) : plan->settings->store_path);
     set(&variables, "SUPERVISE_SESSION", life->begun.session);
     set(&variables, "SUPERVISE_ATTEMPT", uid ? attempt : NULL);
-    set(&variables, "SUPERVISE_CHECKPOINT", NULL);
+    set(&variables, "SUPERVISE_CHECKPOINT", life->checkpoint.path);
     set(&variables, "NOTIFY_SOCKET", life->control.path);
     for (char **name = plan->settings->run_uid_env; name && *name; name++)
         set(&variables, *name, uid);

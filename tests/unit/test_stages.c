@@ -263,10 +263,11 @@ static void an_implicit_session_closes_where_every_clause_holds(void **state)
         struct execution *row = NULL;
         AUTOFREE char *events = NULL, *closed = NULL;
         struct error err;
+        bool known;
 
         make_implicit(ledger);
         sql(ledger, clauses[i].sql);
-        if (execution_finish(ledger, &end, &row, &err) ||
+        if (execution_finish(ledger, &end, &known, &row, &err) ||
             sql_text(ledger, &err, &closed, "SELECT close_reason FROM sessions", "") ||
             sql_text(
                 ledger, &err, &events,

@@ -6,7 +6,9 @@
 #define SUPERVISE_CLI_CLI_H
 
 #include <supervise/config/settings.h>
+#include <supervise/store/checkpoint.h>
 #include <supervise/store/event.h>
+#include <supervise/store/item.h>
 #include <supervise/store/ledger.h>
 #include <supervise/store/session.h>
 
@@ -122,6 +124,9 @@ bool cli_color(const struct cli *cli, FILE *stream);
 json_t *execution_json(struct cli *cli, const struct execution *execution);
 json_t *session_json(struct cli *cli, const struct session *session);
 json_t *event_json(const struct event *event);
+json_t *item_json(const struct item *item);
+/* Without its data. */
+json_t *checkpoint_json(const struct checkpoint *checkpoint);
 /* A string of any bytes; null for NULL. */
 json_t *text_json(const char *text);
 /* One value and a newline on stdout, indented where it is an array or object of a verb (`compact`: one line).

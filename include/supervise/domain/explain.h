@@ -78,7 +78,9 @@ struct explain_facts {
     const char *log_lost;
     bool no_log; /* nothing was kept of its output */
     const char *step_in_error, *step_message;
-    const char *agent_result; /* the text of the agent's own result record */
+    const char *agent_result;   /* the text of the agent's own result record */
+    int64_t rate_limit_over_at; /* as the agent said it; 0: it named none */
+    bool agent_session;         /* the agent's own conversation is known, and can be resumed */
 
     const char *capture;  /* "pty", "pipe" or "none" */
     int64_t threshold_ms; /* the age of the heartbeat that made it orphaned */

@@ -6,11 +6,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { UID_LENGTH = 20, SESSION_ID_MAX = 128 };
+enum { UID_LENGTH = 20, SESSION_ID_MAX = 128, LABEL_MAX = 128, ITEM_ID_MAX = 4096 };
 
 /* NULL where `id` may be a session id; else what is wrong with it, as the end of a sentence ("is all
  * digits"). */
 const char *session_id_fault(const char *id);
+
+/* The same of a label that people choose: the id of a checkpoint, what a counter of usage is called. */
+const char *label_fault(const char *label);
+
+/* The same of a stage: a label that can stand in STAGE/STEP and in A..B. */
+const char *stage_fault(const char *stage);
+
+/*
+ * The same of an item's id: 1 to 4096 bytes of UTF-8 without NUL. Where ids are `lines`, a control character
+ * other than a tab is a fault too: the end of a line in another program's format, or an id that was cut.
+ */
+const char *item_id_fault(const char *id, size_t length, bool lines);
 
 /* A UID is 20 of a-z and 2-7, the first a letter (100 bits): never digits alone, so it can't be taken for a
  * number. */

@@ -21,6 +21,7 @@ enum capture {
 struct run_plan {
     char **argv;                                 /* the command */
     const char *session, *workflow, *name, *cwd; /* or NULL */
+    const char *resume_from;                     /* the id of a checkpoint of `session`, or NULL */
     const char *workflow_definition;             /* JSON, with `workflow` */
     const char *stages;                          /* "A..B" or "A" of the session's workflow, or NULL */
     char **extra_environment;                    /* "K=V", ends with NULL; or NULL */
