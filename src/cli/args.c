@@ -10,6 +10,7 @@
 
 #include <supervise/base/buf.h>
 #include <supervise/base/text.h>
+#include <supervise/process/spawn.h>
 
 enum { STATUS_USAGE = 2, STATUS_NOT_RUN = 125 };
 
@@ -280,6 +281,9 @@ static int unknown_verb(struct parser *parser, const char *typed)
 {
     const char *nearest = verb_nearest(typed);
 
+    /* "sleep" is near to verbs, and a command: that it is one weighs more, unless it is how a verb begins. */
+    if (nearest && !parser->group && strncmp(nearest, typed, strlen(typed)) != 0 && spawn_finds(typed, NULL))
+        nearest = NULL;
     if (nearest)
         return error_set(parser->err, ERR_USAGE, "unknown verb \"%s\"; did you mean \"%s\"?", typed, nearest);
     if (parser->group)

@@ -15,6 +15,12 @@ const struct verb *const verbs[] = {
     &verb_cancel,
     &verb_resume,
     &verb_heartbeat,
+    &verb_step_start,
+    &verb_step_progress,
+    &verb_step_done,
+    &verb_step_error,
+    &verb_step_skip,
+    &verb_step_run,
     &verb_item_done,
     &verb_item_failed,
     &verb_item_list,
@@ -40,7 +46,7 @@ const struct verb *const verbs[] = {
     NULL,
 };
 
-static const char *const groups[] = {"item", "checkpoint", "session", "config", "db", NULL};
+static const char *const groups[] = {"step", "item", "checkpoint", "session", "config", "db", NULL};
 
 const struct verb *verb_find(const char *name)
 {

@@ -14,14 +14,18 @@
 enum { LABEL_WIDTH = 13 };
 
 struct label {
-    const char *word; /* a state, or an outcome */
+    const char *word; /* a state, an outcome, or the status of a step */
     const char *text;
     const char *style;
 };
 
 static const struct label labels[] = {
-    {"queued", "○ queued", "2"},          {"running", "● running", "36"}, {"success", "✓ success", "32"},
-    {"incomplete", "◐ incomplete", "33"}, {"failed", "✗ failed", "31"},   {"cancelled", "⊘ cancelled", "35"},
+    {"queued", "○ queued", "2"},    {"running", "● running", "36"},
+    {"success", "✓ success", "32"}, {"incomplete", "◐ incomplete", "33"},
+    {"failed", "✗ failed", "31"},   {"cancelled", "⊘ cancelled", "35"},
+    {"idle", "○ idle", "2"},        {"done", "✓ done", "32"},
+    {"error", "✗ error", "31"},     {"aborted", "⊘ aborted", "35"},
+    {"skipped", "– skipped", "2"},
 };
 
 static const struct label troubles[] = {
@@ -49,6 +53,17 @@ enum standing execution_standing(const struct cli *cli, const struct execution *
     return execution_stalled(cli, execution) ? STANDING_STALLED : STANDING_FINE;
 }
 
+const char *state_label(const char *word, const char **style)
+{
+    for (size_t i = 0; word && i < sizeof labels / sizeof *labels; i++)
+        if (strcmp(labels[i].word, word) == 0) {
+            *style = labels[i].style;
+            return labels[i].text;
+        }
+    *style = NULL;
+    return "";
+}
+
 const char *outcome_label(const struct execution *execution, enum standing standing, const char **style)
 {
     const char *word = execution->outcome ? execution->outcome : execution->state;
@@ -57,13 +72,7 @@ const char *outcome_label(const struct execution *execution, enum standing stand
         *style = troubles[standing].style;
         return troubles[standing].text;
     }
-    for (size_t i = 0; word && i < sizeof labels / sizeof *labels; i++)
-        if (strcmp(labels[i].word, word) == 0) {
-            *style = labels[i].style;
-            return labels[i].text;
-        }
-    *style = NULL;
-    return "";
+    return state_label(word, style);
 }
 
 /* One argument as a shell would take it. */

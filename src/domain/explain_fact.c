@@ -149,9 +149,22 @@ static void put_as(struct buf *out, const struct explain_facts *facts)
 
 static void put_stages(struct buf *out, const struct explain_facts *facts)
 {
-    buf_puts(out, facts->stages ? "stages " : "its stages");
+    const char *dots = facts->stages ? strstr(facts->stages, "..") : NULL;
+    bool one = dots && strlen(dots + 2) == (size_t)(dots - facts->stages) &&
+               strncmp(facts->stages, dots + 2, strlen(dots + 2)) == 0;
+
+    buf_puts(out, one ? "stage " : facts->stages ? "stages " : "its stages");
     if (facts->stages)
-        word_text(out, facts->stages);
+        word_text(out, one ? dots + 2 : facts->stages);
+}
+
+/* A list, of which every name counts: it is long enough to be cut where it is made. */
+static void put_left(struct buf *out, const struct explain_facts *facts)
+{
+    if (!facts->left)
+        return;
+    buf_puts(out, ": ");
+    text_visible(out, facts->left, strlen(facts->left));
 }
 
 static void put_result(struct buf *out, const struct explain_facts *facts)
@@ -300,6 +313,7 @@ static const struct placeholder {
     {"gone", put_gone},
     {"helped", put_helped},
     {"in-round", put_in_round},
+    {"left", put_left},
     {"number", put_number},
     {"open", put_open},
     {"queued", put_queued},

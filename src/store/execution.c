@@ -11,30 +11,32 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/time.h>
 #include <supervise/domain/outcome.h>
+#include <supervise/store/step.h>
 
 /* ---- The beginning ---- */
+
+int execution_in_flight(struct ledger *ledger, const char *uid, enum parent_state *state, struct error *err)
+{
+    int64_t gone;
+
+    if (sql_integer(ledger, err, &gone,
+                    "SELECT finished_at IS NOT NULL AND pid IS NULL FROM executions WHERE uid = ?", "t", uid))
+        return -1;
+    *state = gone == NO_INT ? PARENT_UNKNOWN : gone ? PARENT_ENDED : PARENT_IN_FLIGHT;
+    return 0;
+}
 
 static int read_parent(struct ledger *ledger, const struct execution_start *start,
                        struct execution_begun *begun, struct error *err)
 {
-    AUTOSTMT sqlite3_stmt *statement = NULL;
-    int step;
-
     begun->parent = PARENT_NONE;
     if (!start->parent_uid)
         return 0;
-    statement = sql_bind(
-        ledger, err, "SELECT finished_at IS NOT NULL AND pid IS NULL, session FROM executions WHERE uid = ?",
-        "t", start->parent_uid);
-    if (!statement || (step = sql_step(ledger, statement, err)) < 0)
+    if (execution_in_flight(ledger, start->parent_uid, &begun->parent, err))
         return -1;
-    if (step == 0) {
-        begun->parent = PARENT_UNKNOWN;
-        return 0;
-    }
-    begun->parent = sqlite3_column_int(statement, 0) ? PARENT_ENDED : PARENT_IN_FLIGHT;
     if (begun->parent == PARENT_IN_FLIGHT && !start->session && !start->workflow)
-        begun->session = mem_strdup((const char *)sqlite3_column_text(statement, 1));
+        return sql_text(ledger, err, &begun->session, "SELECT session FROM executions WHERE uid = ?", "t",
+                        start->parent_uid);
     return 0;
 }
 
@@ -69,11 +71,11 @@ static const char INSERT[] = "INSERT INTO executions (uid, parent_uid, name, ses
                              "cwd, host, attempt, started_at,"
                              " heartbeat_at, activity_at, supervisor_pid, supervisor_start, pid_ns, boot_id, "
                              "machine_id, socket, detached,"
-                             " require_session, log, agent)"
+                             " require_session, log, agent, stages)"
                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?11, ?12, ?13, "
-                             "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+                             "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
 
-static int insert_row(struct ledger *ledger, const struct execution_start *start,
+static int insert_row(struct ledger *ledger, const struct execution_start *start, const char *stages,
                       struct execution_begun *begun, struct error *err)
 {
     const char *parent = begun->parent == PARENT_IN_FLIGHT ? start->parent_uid : NULL;
@@ -84,11 +86,11 @@ static int insert_row(struct ledger *ledger, const struct execution_start *start
                 "itbtt"
                 "iiiii"
                 "ttt"
-                "iitt",
+                "iittt",
                 start->uid, parent, start->name, begun->session, (int64_t)begun->drives, start->command, argv,
                 start->cwd, start->host, start->attempt, start->started_at, start->supervisor_pid,
                 start->supervisor_start, start->pid_ns, start->boot_id, start->machine_id, start->socket,
-                (int64_t)start->detached, (int64_t)start->require_session, start->log, start->agent))
+                (int64_t)start->detached, (int64_t)start->require_session, start->log, start->agent, stages))
         return -1;
     begun->id = sqlite3_last_insert_rowid(ledger->db);
     return event_insert(ledger, start->started_at, "execution_started", begun->session, start->uid, NULL,
@@ -98,6 +100,7 @@ static int insert_row(struct ledger *ledger, const struct execution_start *start
 int execution_begin(struct ledger *ledger, const struct execution_start *start, struct execution_begun *begun,
                     struct error *err)
 {
+    AUTOFREE char *stages = NULL;
     int result;
 
     *begun = (struct execution_begun){0};
@@ -106,8 +109,10 @@ int execution_begin(struct ledger *ledger, const struct execution_start *start, 
     result = read_parent(ledger, start, begun, err);
     if (!result && (start->session || start->workflow))
         result = take_session(ledger, start, begun, err);
+    if (!result && start->stages)
+        result = stages_take(ledger, begun->drives ? begun->session : NULL, start->stages, &stages, err);
     if (!result)
-        result = insert_row(ledger, start, begun, err);
+        result = insert_row(ledger, start, stages, begun, err);
     result = sql_end(ledger, result, err);
     if (result) {
         free(begun->session);
@@ -386,11 +391,14 @@ static int write_end(struct ledger *ledger, const struct execution_end *end, con
                 end->uid, end->finished_at, exit_code, end->signal, by, end->spawn_errno, end->duration_ms,
                 end->usage, end->facts, end->activity_at, end->agent_session, end->note, end->agent_result,
                 (int64_t)end->agent_unfinished) ||
-        (standing->session && steps_abort_of(ledger, end->uid, "its execution ended", end->finished_at, err)))
+        (standing->session &&
+         (steps_abort_of(ledger, end->uid, "its execution ended", end->finished_at, err) ||
+          implicit_close(ledger, end->uid, end->finished_at, err))))
         return -1;
     if (decides_alone(standing))
         return plain_event(ledger, end, standing, exit_code, by, err);
-    if (execution_judge(ledger, end->uid, row, err))
+    if (execution_judge(ledger, end->uid, row, err) ||
+        (standing->session && step_facts_read(ledger, *row, &(*row)->steps, err)))
         return -1;
     return execution_finished_event(ledger, *row, end->finished_at,
                                     recovered ? "execution_recovered" : "execution_finished", err);

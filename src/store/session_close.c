@@ -66,6 +66,17 @@ static int settle(struct ledger *ledger, const struct close_request *request, in
                         request->execution_uid, data, err);
 }
 
+int session_complete(struct ledger *ledger, const char *id, const char *execution, int64_t at,
+                     struct error *err)
+{
+    struct close_request request = {.id = id, .reason = "completed", .execution_uid = execution};
+    bool completed;
+
+    return round_complete(ledger, id, execution, NULL, at, &completed, err)
+               ? -1
+               : settle(ledger, &request, at, err);
+}
+
 /* In flight or queued in this session, but not the caller's own execution nor its ancestors. */
 static const char CASCADE[] =
     "WHERE session = ?1 AND finished_at IS NULL AND uid NOT IN"

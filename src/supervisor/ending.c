@@ -181,6 +181,7 @@ static struct execution *row_from_memory(const struct life *life, const struct e
                                   .session = life->begun.session != NULL,
                                   .drives = life->begun.drives,
                                   .require_session = life->plan->require_session,
+                                  .stages = life->plan->stages ? STAGES_UNFINISHED : STAGES_NONE,
                                   .agent_unfinished = end->agent_unfinished};
     struct verdict verdict;
 
@@ -205,6 +206,7 @@ static struct execution *row_from_memory(const struct life *life, const struct e
     row->signal = end->signal;
     row->drives = life->begun.drives;
     row->session = mem_strdup(life->begun.session);
+    row->stages = mem_strdup(life->plan->stages);
     row->in_current_round = life->begun.session ? 1 : NO_INT;
     row->duration_ms = end->duration_ms;
     row->started_at = life->started_wall;

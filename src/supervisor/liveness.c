@@ -42,6 +42,21 @@ bool supervisor_gone(const struct execution *execution)
            process.start != execution->supervisor_start || process.state == 'Z' || process.state == 'X';
 }
 
+bool execution_gone(const struct execution *execution)
+{
+    struct machine machine;
+    struct process process;
+
+    if (!supervisor_gone(execution))
+        return false;
+    identity_machine(&machine);
+    if (execution->pid == NO_INT || !same_text(execution->boot_id, machine.boot_id))
+        return true;
+    return execution->pid_ns == machine.pid_ns &&
+           (identity_process((pid_t)execution->pid, &process) || process.start != execution->pid_start ||
+            process.state == 'Z' || process.state == 'X');
+}
+
 void supervisor_wake(const struct execution *execution)
 {
     struct machine machine;

@@ -63,6 +63,7 @@ struct execution_start record_start(const struct life *life, const char *command
         .session = plan->session,
         .workflow = plan->workflow,
         .workflow_definition = plan->workflow_definition,
+        .stages = plan->stages,
         .command = command,
         .argv = argv->data,
         .argv_size = argv->len,

@@ -67,6 +67,7 @@ struct explain_facts {
     bool in_current_round; /* the session is still in the opening of the round in which it ended */
     bool drives;
     const char *stages; /* "A..B" */
+    const char *left;   /* what of them, or of its session, isn't done, a list */
 
     const char *deadline; /* "timeout", "idle-timeout" or "watchdog" */
     int64_t deadline_ms;

@@ -49,6 +49,8 @@ struct execution {
     char *phase;      /* of its session, now */
     int64_t phase_number, phase_count;
     int64_t in_current_round; /* whether the session is still in the opening this execution is judged by */
+
+    struct step_facts *steps; /* of the row that execution_finish() gives: see step_facts_read(); else NULL */
 };
 
 /* What a column of `struct execution` is; the same table drives the SELECT, the loading and the JSON. */
@@ -101,12 +103,17 @@ int execution_resolve(struct ledger *ledger, const char *ref, bool prefer_open, 
 /* What the environment said of a parent. */
 enum parent_state { PARENT_NONE, PARENT_IN_FLIGHT, PARENT_UNKNOWN, PARENT_ENDED };
 
+/* How the execution with that UID stands: never PARENT_NONE. One whose process is still there is in flight.
+ */
+int execution_in_flight(struct ledger *ledger, const char *uid, enum parent_state *state, struct error *err);
+
 struct execution_start {
     const char *uid, *name;
     const char *parent_uid;          /* as the environment has it, or NULL */
     const char *session;             /* --session, or NULL */
     const char *workflow;            /* --workflow, or NULL */
     const char *workflow_definition; /* its JSON, with `workflow` */
+    const char *stages;              /* --stages, "A..B" or "A", or NULL */
     const char *command;             /* JSON array */
     const void *argv; /* exact bytes, NUL-separated, where `command` can't say them; else NULL */
     size_t argv_size;
@@ -124,8 +131,8 @@ struct execution_begun {
 
 /*
  * Writes the row, started, with what --session and --workflow ask for: a session that doesn't exist is
- * created; without them the session of a parent in flight is helped. ERR_INVARIANT: the session is closed or
- * of another workflow.
+ * created; without them the session of a parent in flight is helped. ERR_INVARIANT: the session is closed, of
+ * another workflow, or without those stages; stages without a session that it drives.
  */
 int execution_begin(struct ledger *ledger, const struct execution_start *start, struct execution_begun *begun,
                     struct error *err);

@@ -13,6 +13,9 @@
  */
 bool supervisor_gone(const struct execution *execution);
 
+/* True where that is proven, and that the process of its command is gone too. */
+bool execution_gone(const struct execution *execution);
+
 /* Tells the supervisor to look into the ledger; where it can't be told, it looks at its next heartbeat. */
 void supervisor_wake(const struct execution *execution);
 
