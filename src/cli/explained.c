@@ -94,12 +94,19 @@ static void take_seen(struct explain_facts *to, const json_t *seen, const char *
     to->capture = json_string_value(json_object_get(seen, "capture"));
     to->recovered = json_is_true(json_object_get(seen, "recovered"));
     to->threshold_ms = json_integer_value(json_object_get(seen, "threshold_ms"));
-    to->supervisor_killed = json_is_true(json_object_get(seen, "supervisor_killed"));
     *names = mem_alloc((count + 1) * sizeof **names);
     json_array_foreach(stragglers, index, name)
         if (json_is_string(name))
             (*names)[to->straggler_count++] = json_string_value(name);
     to->stragglers = *names;
+}
+
+static void take_liveness(struct explain_facts *to, struct liveness liveness)
+{
+    to->unsupervised = liveness.lost && liveness.child == LIFE_ALIVE;
+    to->lost = liveness.lost && !to->unsupervised;
+    to->stalled = liveness.stalled;
+    to->threshold_ms = liveness.threshold_ms;
 }
 
 void words_explain(const struct cli *cli, const struct execution *execution, char **explanation, char **next)
@@ -112,8 +119,8 @@ void words_explain(const struct cli *cli, const struct execution *execution, cha
     take_row(&facts, execution);
     take_seen(&facts, seen, &names);
     facts.command = command;
-    facts.lost = execution_standing(cli, execution) == STANDING_LOST;
-    facts.stalled = execution_stalled(cli, execution);
+    if (facts.state == EXPLAIN_RUNNING)
+        take_liveness(&facts, execution_liveness(cli, execution));
     *explanation = explain(&facts);
     *next = explain_next(&facts);
     free(names);

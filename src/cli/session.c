@@ -10,7 +10,7 @@
 #include <supervise/base/say.h>
 #include <supervise/base/text.h>
 #include <supervise/domain/id.h>
-#include <supervise/supervisor/liveness.h>
+#include <supervise/supervisor/unsupervised.h>
 
 enum { DEFAULT_LIMIT = 20 };
 
@@ -166,11 +166,23 @@ static int run_list(struct cli *cli, const struct args *args)
 
 /* --- close --- */
 
-static void wake_ended(const struct execution_list *ended)
+/* By its supervisor; where that is gone, here. */
+static void end_process(struct cli *cli, const struct execution *execution)
+{
+    struct liveness liveness = execution_liveness(cli, execution);
+    struct error err;
+
+    supervisor_wake(execution);
+    if (is_unsupervised(&liveness) &&
+        unsupervised_end(cli->ledger, execution, cli->settings->run_kill_after, &err) < 0)
+        say_warning("%s; the next sweep tries again", err.text);
+}
+
+static void wake_ended(struct cli *cli, const struct execution_list *ended)
 {
     for (size_t i = 0; i < ended->count; i++) {
         say("#%" PRId64 " ends with it", ended->items[i]->id);
-        supervisor_wake(ended->items[i]);
+        end_process(cli, ended->items[i]);
     }
 }
 
@@ -194,7 +206,7 @@ static int close_session(struct cli *cli, const struct args *args, struct close_
         return -1;
     }
     say(result->already ? "session %s was already closed" : "session %s closed as %s", id, request.reason);
-    wake_ended(&result->ended);
+    wake_ended(cli, &result->ended);
     return cli->json ? print_session(cli, id, false, err) : 0;
 }
 

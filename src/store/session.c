@@ -198,6 +198,20 @@ static int complete_round(struct ledger *ledger, const char *id, const char *exe
         "ti", id, at);
 }
 
+int session_settle(struct ledger *ledger, const char *id, const char *reason, const char *event,
+                   const char *execution, const char *data, int64_t at, struct error *err)
+{
+    if (sql_run(ledger, err,
+                "UPDATE sessions SET status = 'closed', close_reason = ?2, closed_at = ?3 WHERE id = ?1",
+                "tti", id, reason, at) ||
+        sql_run(ledger, err,
+                "UPDATE rounds SET settled_at = ?3, settled_as = ?2"
+                " WHERE id = (SELECT max(id) FROM rounds WHERE session = ?1)",
+                "tti", id, reason, at))
+        return -1;
+    return event_insert(ledger, at, event, id, execution, data, err);
+}
+
 static int settle(struct ledger *ledger, const struct close_request *request, int64_t at, struct error *err)
 {
     bool completed = strcmp(request->reason, "completed") == 0;
@@ -212,16 +226,9 @@ static int settle(struct ledger *ledger, const struct close_request *request, in
     }
     text = json_dumps(data, JSON_COMPACT);
     json_decref(data);
-    if (sql_run(ledger, err,
-                "UPDATE sessions SET status = 'closed', close_reason = ?2, closed_at = ?3 WHERE id = ?1",
-                "tti", request->id, request->reason, at) ||
-        sql_run(ledger, err,
-                "UPDATE rounds SET settled_at = ?3, settled_as = ?2"
-                " WHERE id = (SELECT max(id) FROM rounds WHERE session = ?1)",
-                "tti", request->id, request->reason, at))
-        return -1;
-    return event_insert(ledger, at, completed ? "session_closed" : "session_aborted", request->id,
-                        request->execution_uid, text, err);
+    return session_settle(ledger, request->id, request->reason,
+                          completed ? "session_closed" : "session_aborted", request->execution_uid, text, at,
+                          err);
 }
 
 /* In flight or queued in this session, but not the caller's own execution nor its ancestors. */

@@ -13,6 +13,9 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/path.h>
 
+static const char own_directory[] = "/tmp/supervise-"; /* and the user's number, or */
+#define ALONE "XXXXXX"                                 /* for one socket alone */
+
 static int address_of(const char *path, struct sockaddr_un *address)
 {
     size_t length = strlen(path);
@@ -56,8 +59,8 @@ static int bind_in(struct control_socket *control, const char *directory, const 
 int control_socket_open(struct control_socket *control, const char *uid, struct error *err)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
-    AUTOFREE char *own = mem_printf("/tmp/supervise-%u", (unsigned)geteuid());
-    char alone[] = "/tmp/supervise-XXXXXX";
+    AUTOFREE char *own = mem_printf("%s%u", own_directory, (unsigned)geteuid());
+    AUTOFREE char *alone = mem_printf("%s%s", own_directory, ALONE);
 
     *control = (struct control_socket){.fd = -1};
     if (runtime && *runtime == '/') {
@@ -132,13 +135,48 @@ static int connected(const char *path)
     return fd;
 }
 
-int control_socket_probe(const char *path)
+/* connect(2) refuses at a regular file too, and what others may put there proves nothing. */
+static bool is_private_socket(const char *path)
 {
-    AUTOCLOSE int fd = connected(path);
+    AUTOFREE char *directory = path_parent(path);
+    struct stat status;
 
-    if (fd >= 0)
-        return 1;
-    return errno == ECONNREFUSED ? 0 : -1;
+    return path_is_private_dir(directory) && lstat(path, &status) == 0 && S_ISSOCK(status.st_mode) &&
+           status.st_uid == geteuid();
+}
+
+enum socket_answer control_socket_ask(const char *path)
+{
+    int fd;
+
+    if (!is_private_socket(path))
+        return SOCKET_SILENT;
+    fd = connected(path);
+    if (fd < 0)
+        return errno == ECONNREFUSED ? SOCKET_REFUSES : SOCKET_SILENT;
+    close(fd);
+    return SOCKET_ANSWERS;
+}
+
+/* Whether mkdtemp(3) made it for one socket alone. */
+static bool is_one_off(const char *directory)
+{
+    AUTOFREE char *own = mem_printf("%s%u", own_directory, (unsigned)geteuid());
+    size_t length = strlen(own_directory);
+
+    return strncmp(directory, own_directory, length) == 0 && strlen(directory + length) == strlen(ALONE) &&
+           !strchr(directory + length, '/') && strcmp(directory, own) != 0;
+}
+
+void control_socket_remove(const char *path)
+{
+    AUTOFREE char *directory = path_parent(path);
+
+    if (control_socket_ask(path) != SOCKET_REFUSES)
+        return;
+    unlink(path);
+    if (is_one_off(directory))
+        rmdir(directory);
 }
 
 int control_socket_send(const char *path, const char *text)

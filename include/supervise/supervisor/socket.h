@@ -6,6 +6,7 @@
 #define SUPERVISE_SUPERVISOR_SOCKET_H
 
 #include <supervise/base/error.h>
+#include <supervise/domain/liveness.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,8 +31,13 @@ void control_socket_close(struct control_socket *control); /* removes the file *
  */
 ssize_t control_socket_read(struct control_socket *control, char *text, size_t size);
 
-/* Whether somebody is bound there: 1 yes, 0 nobody (refused), -1 can't be told (no such file, no right). */
-int control_socket_probe(const char *path);
+/*
+ * Whether somebody is bound there. What is no socket of this user's in a directory of this user's alone says
+ * nothing.
+ */
+enum socket_answer control_socket_ask(const char *path);
+/* Removes the file that a supervisor left behind, where it is ours and nobody is bound there. */
+void control_socket_remove(const char *path);
 /* 0 where the datagram was taken. */
 int control_socket_send(const char *path, const char *text);
 
