@@ -27,7 +27,8 @@ int sweep_claim(struct ledger *ledger, const char *name, int64_t now_ms, int64_t
 
 static const char *const pages[] = {
     [SWEEP_RUNNING] = "WHERE finished_at IS NULL AND started_at IS NOT NULL AND id > ?1 ORDER BY id LIMIT ?2",
-    [SWEEP_CLOSED] = "WHERE exit_code = -4 AND pid IS NOT NULL AND id > ?1 ORDER BY id LIMIT ?2",
+    [SWEEP_CLOSED] = "WHERE exit_code = -4 AND (pid IS NOT NULL OR socket IS NOT NULL) AND id > ?1"
+                     " ORDER BY id LIMIT ?2",
 };
 
 int sweep_page(struct ledger *ledger, enum sweep_of of, int64_t after, int64_t limit,
@@ -151,7 +152,8 @@ int execution_release(struct ledger *ledger, const struct execution *seen, bool 
 
     if (sql_integer(ledger, err, &released,
                     "UPDATE executions SET pid = NULL, pid_start = NULL, socket = NULL WHERE uid = ?1"
-                    " AND finished_at IS NOT NULL AND pid IS ?2 AND pid_start IS ?3 RETURNING 1",
+                    " AND finished_at IS NOT NULL AND (pid IS NOT NULL OR socket IS NOT NULL) AND pid IS ?2"
+                    " AND pid_start IS ?3 RETURNING 1",
                     "tii", seen->uid, seen->pid, seen->pid_start))
         return -1;
     *changed = released != NO_INT;
@@ -160,11 +162,13 @@ int execution_release(struct ledger *ledger, const struct execution *seen, bool 
 
 /* ---- Sessions ---- */
 
-/* updated_at is the time of the last event, and that of the start where there is none. */
+/*
+ * updated_at is the time of the last event, and that of the start where there is none. The plus keeps SQLite
+ * from the index of sessions, which holds the whole history.
+ */
 #define STALE                                                                                                \
-    "FROM sessions WHERE status = 'active' AND updated_at < ?1"                                              \
-    " AND id NOT IN (SELECT e.session FROM executions e WHERE e.finished_at IS NULL AND e.session IS NOT "   \
-    "NULL)"
+    "FROM sessions WHERE status = 'active' AND updated_at < ?1 AND id NOT IN"                                \
+    " (SELECT e.session FROM executions e WHERE e.finished_at IS NULL AND +e.session IS NOT NULL)"
 
 void name_list_add(struct name_list *list, const char *name)
 {

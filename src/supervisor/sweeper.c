@@ -115,11 +115,12 @@ static int leave(struct sweep *sweep, const struct execution *execution, struct 
     return 0;
 }
 
-static int release(struct sweep *sweep, const struct execution *execution, struct error *err)
+static int release(struct sweep *sweep, const struct execution *execution, const struct liveness *liveness,
+                   struct error *err)
 {
     bool changed = true;
 
-    if (!sweep->dry_run && execution_release(sweep->ledger, execution, &changed, err))
+    if (!sweep->dry_run && unsupervised_release(sweep->ledger, execution, liveness, &changed, err))
         return -1;
     if (changed)
         tell(sweep, execution, "released");
@@ -133,7 +134,7 @@ static int sweep_execution(struct sweep *sweep, const struct execution *executio
     if (!liveness.lost)
         return 0;
     if (!is_unsupervised(&liveness))
-        return sweep->stage == STAGE_CLOSED ? release(sweep, execution, err)
+        return sweep->stage == STAGE_CLOSED ? release(sweep, execution, &liveness, err)
                                             : settle(sweep, execution, &liveness, err);
     return sweep->stage == STAGE_CLOSED || execution->stopped_by ? ask(sweep, execution, err)
                                                                  : leave(sweep, execution, err);

@@ -42,6 +42,16 @@ int unsupervised_settle(struct ledger *ledger, const struct execution *execution
     return 0;
 }
 
+int unsupervised_release(struct ledger *ledger, const struct execution *execution,
+                         const struct liveness *liveness, bool *changed, struct error *err)
+{
+    if (execution_release(ledger, execution, changed, err))
+        return -1;
+    if (*changed && execution->socket && liveness->supervisor == LIFE_DEAD)
+        control_socket_remove(execution->socket);
+    return 0;
+}
+
 /* It is proven to be gone: its end is written, or, where one stands, that the process is gone. */
 static int settle_gone(struct ledger *ledger, const struct execution *execution, const char *note,
                        struct error *err)
@@ -53,7 +63,7 @@ static int settle_gone(struct ledger *ledger, const struct execution *execution,
     spool_take_in(ledger);
     if (unsupervised_settle(ledger, execution, &gone, note, &exit_code, &changed, err))
         return -1;
-    return changed ? 0 : execution_release(ledger, execution, &changed, err);
+    return changed ? 0 : unsupervised_release(ledger, execution, &gone, &changed, err);
 }
 
 /* ---- Ending it ---- */

@@ -20,7 +20,7 @@ int sweep_claim(struct ledger *ledger, const char *name, int64_t now_ms, int64_t
 /* Those that a liveness sweep looks at. */
 enum sweep_of {
     SWEEP_RUNNING, /* started, and not ended */
-    SWEEP_CLOSED,  /* ended with their session (-4), and the process not known to be gone */
+    SWEEP_CLOSED,  /* ended with their session (-4), process or supervisor not known to be gone */
 };
 
 /* The next `limit` of them after the number `after`, in that order. */

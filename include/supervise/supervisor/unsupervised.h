@@ -37,6 +37,10 @@ int unsupervised_settle(struct ledger *ledger, const struct execution *execution
                         const struct liveness *liveness, const char *note, int64_t *exit_code, bool *changed,
                         struct error *err);
 
+/* Of what ended with its session: process and socket are given up, and the socket is taken away. */
+int unsupervised_release(struct ledger *ledger, const struct execution *execution,
+                         const struct liveness *liveness, bool *changed, struct error *err);
+
 /*
  * The watch of a program with a loop: unsupervised_watch() looks into the ledger for commands without
  * supervisor and watches those that it doesn't yet; when one of them ends, its execution is settled at once,
