@@ -17,7 +17,7 @@
 #include <supervise/supervisor/liveness.h>
 #include <supervise/supervisor/socket.h>
 
-enum { LOOK_EVERY_MS = 20, KILLED_WITHIN_MS = 5000, PAGE = 64 };
+enum { LOOK_EVERY_MS = 20, NESTED_AFTER_MS = 5000, PAGE = 64 };
 
 bool is_unsupervised(const struct liveness *liveness)
 {
@@ -80,42 +80,56 @@ static enum tree_branch judge(const struct process *process, void *context)
     return wrapper->detached == 1 ? TREE_LEAVE : TREE_TAKE_ONE;
 }
 
-static int read_tree(struct ledger *ledger, const struct execution *execution, struct tree *tree,
-                     struct error *err)
+/* The command with all that goes with it, and who of it is a wrapper; reach_free() it. */
+struct reach {
+    struct tree tree;
+    struct execution_list wrappers;
+};
+
+static void reach_free(struct reach *reach)
+{
+    tree_free(&reach->tree);
+    execution_list_free(&reach->wrappers);
+}
+
+static int reach_read(struct ledger *ledger, const struct execution *execution, struct reach *reach,
+                      struct error *err)
 {
     struct execution_filter in_flight = {.in_flight = true, .since = NO_INT, .limit = NO_INT};
-    struct execution_list wrappers;
 
-    *tree = (struct tree){0};
-    if (executions_list(ledger, &in_flight, &wrappers, err))
+    *reach = (struct reach){0};
+    if (executions_list(ledger, &in_flight, &reach->wrappers, err))
         return -1;
-    tree_read_from(tree, (pid_t)execution->pid, execution->pid_start, judge, &wrappers);
-    execution_list_free(&wrappers);
+    tree_read_from(&reach->tree, (pid_t)execution->pid, execution->pid_start, judge, &reach->wrappers);
     return 0;
 }
 
-static void signal_all(const struct tree *tree, int number)
+static void signal_all(const struct reach *reach, int number, int to_wrappers)
 {
-    for (size_t i = 0; i < tree->count; i++)
-        identity_signal(tree->items[i].pid, tree->items[i].start, number);
+    for (size_t i = 0; i < reach->tree.count; i++) {
+        const struct process *process = &reach->tree.items[i];
+
+        identity_signal(process->pid, process->start,
+                        supervisor_among(&reach->wrappers, process) ? to_wrappers : number);
+    }
 }
 
-static void ask_all(const struct tree *tree)
+static void ask_all(const struct reach *reach)
 {
-    signal_all(tree, SIGTERM);
-    signal_all(tree, SIGCONT);
+    signal_all(reach, SIGTERM, SIGTERM);
+    signal_all(reach, SIGCONT, SIGCONT);
 }
 
 /* Whether all are gone within that time. */
-static bool are_gone(const struct tree *tree, int64_t within_ms)
+static bool are_gone(const struct reach *reach, int64_t within_ms)
 {
     int64_t until = awake_now_ms() + within_ms;
 
     for (;;) {
         size_t alive = 0;
 
-        for (size_t i = 0; i < tree->count; i++)
-            alive += identity_ask(tree->items[i].pid, tree->items[i].start) == PROCESS_LIVES;
+        for (size_t i = 0; i < reach->tree.count; i++)
+            alive += identity_ask(reach->tree.items[i].pid, reach->tree.items[i].start) == PROCESS_LIVES;
         if (alive == 0 || awake_now_ms() >= until)
             return alive == 0;
         nanosleep(&(struct timespec){.tv_nsec = LOOK_EVERY_MS * 1000000L}, NULL);
@@ -130,48 +144,51 @@ static int64_t grace_left(int64_t asked_at, int64_t kill_after_ms)
     return age < 0 || age >= kill_after_ms ? 0 : kill_after_ms - age;
 }
 
-/* Those that were asked, and what they have left behind or started meanwhile. */
-static int kill_all(struct ledger *ledger, const struct execution *execution, const struct tree *asked,
+/* Those that were asked, and what was started meanwhile. A wrapper has some time to write down its own end.
+ */
+static int kill_all(struct ledger *ledger, const struct execution *execution, const struct reach *asked,
                     struct error *err)
 {
-    struct tree late;
-    bool gone;
+    struct reach late;
 
-    if (read_tree(ledger, execution, &late, err))
+    if (reach_read(ledger, execution, &late, err))
         return -1;
-    signal_all(asked, SIGKILL);
-    signal_all(&late, SIGKILL);
-    gone = are_gone(asked, KILLED_WITHIN_MS) && are_gone(&late, KILLED_WITHIN_MS);
-    tree_free(&late);
-    if (gone || identity_ask((pid_t)execution->pid, execution->pid_start) == PROCESS_GONE)
+    for (int turn = 0; turn < 2; turn++) {
+        signal_all(asked, SIGKILL, turn == 0 ? SIGTERM : SIGKILL);
+        signal_all(&late, SIGKILL, turn == 0 ? SIGTERM : SIGKILL);
+        if (are_gone(asked, NESTED_AFTER_MS) && are_gone(&late, NESTED_AFTER_MS))
+            break;
+    }
+    reach_free(&late);
+    if (identity_ask((pid_t)execution->pid, execution->pid_start) == PROCESS_GONE)
         return 0;
-    return error_set(err, ERR_OTHER, "cannot end #%lld: process %lld does not go", (long long)execution->id,
-                     (long long)execution->pid);
+    return error_set(err, ERR_OTHER, "cannot end #%lld: its process %lld does not go",
+                     (long long)execution->id, (long long)execution->pid);
 }
 
 int unsupervised_end(struct ledger *ledger, const struct execution *execution, int64_t kill_after_ms,
                      struct error *err)
 {
-    struct tree tree;
+    struct reach reach;
     int64_t asked_at;
     bool first;
     int result = 0;
 
     if (execution_ask_to_end(ledger, execution, wall_now_ms(), &asked_at, &first, err) ||
-        read_tree(ledger, execution, &tree, err))
+        reach_read(ledger, execution, &reach, err))
         return -1;
     if (first)
-        ask_all(&tree);
-    if (!are_gone(&tree, asked_at == NO_INT ? 0 : grace_left(asked_at, kill_after_ms)))
-        result = kill_all(ledger, execution, &tree, err);
-    tree_free(&tree);
+        ask_all(&reach);
+    if (!are_gone(&reach, asked_at == NO_INT ? 0 : grace_left(asked_at, kill_after_ms)))
+        result = kill_all(ledger, execution, &reach, err);
+    reach_free(&reach);
     return result ? result : settle_gone(ledger, execution, NULL, err);
 }
 
 int unsupervised_ask(struct ledger *ledger, const struct execution *execution, int64_t kill_after_ms,
                      bool *acted, struct error *err)
 {
-    struct tree tree;
+    struct reach reach;
     int64_t asked_at;
     bool first;
 
@@ -180,14 +197,15 @@ int unsupervised_ask(struct ledger *ledger, const struct execution *execution, i
         return -1;
     if (asked_at == NO_INT || (!first && grace_left(asked_at, kill_after_ms) > 0))
         return 0;
-    if (read_tree(ledger, execution, &tree, err))
+    if (reach_read(ledger, execution, &reach, err))
         return -1;
     if (first)
-        ask_all(&tree);
+        ask_all(&reach);
     else
-        signal_all(&tree, SIGKILL);
-    *acted = tree.count > 0;
-    tree_free(&tree);
+        signal_all(&reach, SIGKILL,
+                   grace_left(asked_at, kill_after_ms + NESTED_AFTER_MS) ? SIGTERM : SIGKILL);
+    *acted = reach.tree.count > 0;
+    reach_free(&reach);
     return 0;
 }
 
