@@ -468,21 +468,22 @@ class InWrappers(Lost):
         self.assertNotIn("sweep", running.err)
         self.assert_end(self.row("job"), "failed", "orphaned", exit_code=-3)
 
-    def test_it_does_so_only_where_no_one_else_did_since(self):
-        self.ok("--", "true")
+    def test_of_several_one_does_it_an_interval(self):
+        """A trigger keeps the times at which one of them took its turn."""
         self.ok("sweep")
-        self.lose("-n", "job", ends=True)
-        self.config('[sweep]\ninterval = "1s"\n')
-        self.sql("UPDATE meta SET value = ? WHERE key = 'swept_rows_at'", str(now_ms() + 500))
-        self.sql("UPDATE meta SET value = ? WHERE key = 'swept_rows_at'", str(now_ms()))
-        running = self.start("-n", "sweeper", "--", "sh", "-c", LINGERS)
-        running.wait_out("up")
-        self.assertTrue(self.row("job")["lost"])
-        wait_for(lambda: self.row("job")["state"] == "finished", "the sweep")
-        swept = self.event("job", "execution_finished")["at"]
+        self.ok("session", "begin", "--session", "first")
+        self.ok("sweep")
+        self.sql("CREATE TABLE turns (at INTEGER)")
+        self.sql("CREATE TRIGGER turn AFTER UPDATE ON meta WHEN NEW.key = 'swept_rows_at' BEGIN INSERT INTO turns VALUES (NEW.value); END")
+        self.config('[sweep]\ninterval = "300ms"\n')
+        running = [self.start("--", "sh", "-c", LINGERS) for _ in range(4)]
+        wait_for(lambda: self.sql("SELECT count(*) FROM turns")[0][0] >= 5, "five turns")
         (self.work / "go").touch()
-        running.finish()
-        self.assertEqual(1, self.types().count("sweep_finished"), swept)
+        for one in running:
+            self.assert_code(0, one.finish())
+        turns = [int(at) for at, in self.sql("SELECT at FROM turns ORDER BY at")]
+        for before, after in zip(turns, turns[1:]):
+            self.assertGreaterEqual(after - before, 270)
 
     def test_a_locked_ledger_holds_up_neither_output_nor_the_end(self):
         self.config('[sweep]\ninterval = "20ms"\n')
