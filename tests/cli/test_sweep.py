@@ -485,6 +485,23 @@ class InWrappers(Lost):
         for before, after in zip(turns, turns[1:]):
             self.assertGreaterEqual(after - before, 270)
 
+    def test_an_end_that_was_spooled_since_the_ledger_was_opened_comes_first(self):
+        self.config('[store]\nbusy_timeout = "300ms"\n[sweep]\ninterval = "20ms"\n')
+        sweeper = self.start("--", "sh", "-c", "echo up; while [ ! -e stop ]; do sleep 0.01; done")
+        sweeper.wait_out("up")
+        running = self.start("-n", "job", "--", "sh", "-c", f"{LINGERS}; exit 7")
+        running.wait_out("up")
+        self.running_row(name="job")
+        holder = self.lock()
+        (self.work / "go").touch()
+        self.assertIn("spool", self.assert_code(7, running.finish()).err)
+        holder.close()
+        wait_for(lambda: self.sql("SELECT exit_code FROM executions WHERE name = 'job'")[0][0] is not None, "the sweep")
+        self.assertEqual(["execution_started", "execution_finished"], self.types("job"))
+        self.assert_end(self.row("job"), "failed", "exit", exit_code=7)
+        (self.work / "stop").touch()
+        self.assert_code(0, sweeper.finish())
+
     def test_a_locked_ledger_holds_up_neither_output_nor_the_end(self):
         self.config('[sweep]\ninterval = "20ms"\n')
         self.lose("-n", "job", ends=True)
