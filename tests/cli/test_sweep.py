@@ -522,16 +522,17 @@ class InWrappers(Lost):
         connection.execute("BEGIN")
         connection.executemany("INSERT INTO executions (uid, command, started_at, heartbeat_at, host, boot_id, machine_id)"
                                " VALUES (?, '[\"x\"]', ?, ?, ?, '11111111-2222-3333-4444-555555555555', ?)",
-                               [(f"r{i:019}", now_ms(), now_ms(), own["host"], own["machine_id"]) for i in range(2000)])
+                               [(f"r{i:019}", now_ms(), now_ms(), own["host"], own["machine_id"]) for i in range(5000)])
         connection.execute("COMMIT")
         connection.close()
         self.config('[sweep]\ninterval = "20ms"\n')
         running = self.start("--", "sh", "-c", "echo up; while [ ! -e go ]; do sleep 0.01; done; echo out")
         running.wait_out("up")
         wait_for(lambda: self.sql("SELECT 1 FROM executions WHERE exit_code = -3 LIMIT 1"), "the sweep's beginning")
-        self.assertTrue(self.sql("SELECT 1 FROM executions WHERE finished_at IS NULL AND uid LIKE 'r%' LIMIT 1"), "there is more to do")
         (self.work / "go").touch()
-        running.wait_out("out", deadline=5)
+        running.wait_out("out")
+        self.assertTrue(self.sql("SELECT 1 FROM executions WHERE finished_at IS NULL AND uid LIKE 'r%' LIMIT 1"),
+                        "what the command writes is passed on while there is more to sweep")
         self.assert_code(0, running.finish())
         self.ok("sweep")
 

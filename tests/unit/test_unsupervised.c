@@ -175,23 +175,37 @@ static void the_watch_settles_an_execution_when_its_command_is_gone(void **state
     end(&alive);
 }
 
+static bool ask(struct world *world, const struct execution *row, int64_t kill_after_ms)
+{
+    struct error err = {0};
+    bool acted = false;
+
+    assert_int_equal(unsupervised_ask(world->ledger, row, kill_after_ms, &acted, &err), 0);
+    return acted;
+}
+
 static void one_that_is_cancelled_meanwhile_ends_as_cancelled(void **state)
 {
     struct world *world = *state;
-    struct process alive = sleeper(), watched = sleeper();
+    struct process alive = sleeper(), watched;
     struct execution *row;
     struct error err = {0};
+    int status;
     bool written;
 
+    signal(SIGTERM, SIG_IGN); /* the sleeper's, too */
+    watched = sleeper();
+    signal(SIGTERM, SIG_DFL);
     insert(world, "watched", &alive, alive.start - 1, &watched);
     assert_int_equal(unsupervised_watch(world->watch, &err), 0);
     assert_int_equal(execution_intend_stop(world->ledger, "watched", "cancel", NULL, &written, &err), 0);
     assert_int_equal(execution_get(world->ledger, "watched", &row, &err), 0);
-    assert_int_equal(unsupervised_ask(world->ledger, row, 10000, &written, &err), 0);
-    assert_true(written);
-    assert_int_equal(unsupervised_ask(world->ledger, row, 10000, &written, &err), 0);
-    assert_false(written); /* within the grace nobody asks twice */
-    waitpid(watched.pid, NULL, 0);
+    assert_true(ask(world, row, 3600000));
+    assert_false(ask(world, row, 3600000)); /* within the grace nobody asks twice, nor kills */
+    assert_int_equal(identity_ask(watched.pid, watched.start), PROCESS_LIVES);
+    assert_true(ask(world, row, 0));
+    waitpid(watched.pid, &status, 0);
+    assert_int_equal(WTERMSIG(status), SIGKILL);
     run_until_ended(world, "watched");
     assert_int_equal(code(world, "watched"), -2);
     execution_free(row);
