@@ -416,6 +416,21 @@ class Unsupervised(Lost):
         self.ok("cancel", "job")
         self.assertEqual({}, self.survivors())
 
+    def test_a_wrapper_below_it_writes_its_own_end_and_a_detached_one_goes_on(self):
+        self.config('[run]\nkill_after = "300ms"\n')
+        inner = f"supervise --kill-after 9s -n inner -- sh -c \"trap '' TERM; {LINGERS}\""
+        script = f"supervise -d -n apart -- sh -c 'while [ ! -e stop ]; do sleep 0.01; done'; {inner}; true"
+        running = self.start("-n", "outer", "--capture=none", "--", "sh", "-c", script)
+        self.running_row(name="inner")
+        running.process.kill()
+        running.process.wait()
+        self.ok("cancel", "outer")
+        self.assert_end(self.row("outer"), "cancelled", "cancelled", exit_code=-2)
+        self.assert_end(self.row("inner"), "cancelled", "cancelled", exit_code=-2, signal=9)
+        self.assertEqual("running", self.row("apart")["state"])
+        (self.work / "stop").touch()
+        self.assert_code(0, self.run_supervise("wait", "apart"))
+
     def test_a_cancel_that_was_cut_off_is_finished_by_sweeps(self):
         self.config('[run]\nkill_after = "100ms"\n')
         _, before = self.lose("-n", "job", "--capture=none", script=f"trap '' TERM; {LINGERS}")
