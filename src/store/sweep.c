@@ -88,9 +88,16 @@ static int presume(struct ledger *ledger, const struct execution *seen, const st
 int execution_presume(struct ledger *ledger, const struct execution *seen, const struct presumed_end *end,
                       int64_t *exit_code, bool *changed, struct error *err)
 {
+    int64_t open;
     int result;
 
     *changed = false;
+    /* Of many sweeps at once most come too late: they needn't wait for the lock to learn it. */
+    if (sql_integer(ledger, err, &open, "SELECT 1 FROM executions WHERE uid = ? AND finished_at IS NULL", "t",
+                    seen->uid))
+        return -1;
+    if (open == NO_INT)
+        return 0;
     if (sql_begin(ledger, err))
         return -1;
     result = presume(ledger, seen, end, exit_code, err);
