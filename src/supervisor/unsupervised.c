@@ -232,17 +232,21 @@ struct unsupervised *unsupervised_new(struct ev_loop *loop, struct ledger *ledge
     return watch;
 }
 
-static void let_go(struct watched *watched)
+static void stop_watching(struct watched *watched)
+{
+    ev_io_stop(watched->watch->loop, &watched->readable);
+    close(watched->readable.fd);
+    execution_free(watched->execution);
+    free(watched);
+}
+
+static void unlink_watched(struct watched *watched)
 {
     struct watched **place = &watched->watch->first;
 
     while (*place != watched)
         place = &(*place)->next;
     *place = watched->next;
-    ev_io_stop(watched->watch->loop, &watched->readable);
-    close(watched->readable.fd);
-    execution_free(watched->execution);
-    free(watched);
 }
 
 /* What can't be written now, the next sweep settles. */
@@ -260,7 +264,8 @@ static void on_gone(struct ev_loop *loop, ev_io *watcher, int events)
     if (settle_gone(watched->watch->ledger, watched->execution, note, &err))
         say_warning("%s: the end of #%lld waits for the next sweep", err.text,
                     (long long)watched->execution->id);
-    let_go(watched);
+    unlink_watched(watched);
+    stop_watching(watched);
 }
 
 static bool is_watched(const struct unsupervised *watch, const char *uid)
@@ -325,7 +330,11 @@ int unsupervised_watch(struct unsupervised *watch, struct error *err)
 
 void unsupervised_free(struct unsupervised *watch)
 {
-    while (watch && watch->first)
-        let_go(watch->first);
+    struct watched *next;
+
+    for (struct watched *watched = watch ? watch->first : NULL; watched; watched = next) {
+        next = watched->next;
+        stop_watching(watched);
+    }
     free(watch);
 }
