@@ -281,9 +281,11 @@ static int unknown_verb(struct parser *parser, const char *typed)
 {
     const char *nearest = verb_nearest(typed);
 
-    /* "sleep" is near to verbs, and a command: that it is one weighs more, unless it is how a verb begins. */
+    /* "sleep" is near to "sweep", and more likely itself. */
     if (nearest && !parser->group && strncmp(nearest, typed, strlen(typed)) != 0 && spawn_finds(typed, NULL))
-        nearest = NULL;
+        return error_set(parser->err, ERR_USAGE,
+                         "unknown verb \"%s\"; did you mean \"%s\"? To run a command: supervise -- %s", typed,
+                         nearest, typed);
     if (nearest)
         return error_set(parser->err, ERR_USAGE, "unknown verb \"%s\"; did you mean \"%s\"?", typed, nearest);
     if (parser->group)

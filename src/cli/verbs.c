@@ -37,6 +37,7 @@ const struct verb *const verbs[] = {
     &verb_session_list,
     &verb_session_link,
     &verb_session_import,
+    &verb_sweep,
     &verb_config_show,
     &verb_config_check,
     &verb_config_path,

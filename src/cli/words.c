@@ -9,7 +9,6 @@
 #include <supervise/base/text.h>
 #include <supervise/base/time.h>
 #include <supervise/domain/duration.h>
-#include <supervise/supervisor/liveness.h>
 
 enum { LABEL_WIDTH = 13 };
 
@@ -33,24 +32,20 @@ static const struct label troubles[] = {
     [STANDING_STALLED] = {NULL, "! stalled", "1;33"},
 };
 
-static bool running(const struct execution *execution)
+struct liveness execution_liveness(const struct cli *cli, const struct execution *execution)
 {
-    return execution->state && strcmp(execution->state, "running") == 0;
-}
-
-bool execution_stalled(const struct cli *cli, const struct execution *execution)
-{
-    int64_t limit = cli->settings ? cli->settings->sweep_stalled_after : 0;
-    int64_t active = execution->activity_at != NO_INT ? execution->activity_at : execution->started_at;
-
-    return running(execution) && limit > 0 && active != NO_INT && wall_now_ms() - active > limit;
+    if (!execution->state || strcmp(execution->state, "running") != 0)
+        return (struct liveness){0};
+    return liveness_look(execution, cli->settings);
 }
 
 enum standing execution_standing(const struct cli *cli, const struct execution *execution)
 {
-    if (running(execution) && supervisor_gone(execution))
+    struct liveness liveness = execution_liveness(cli, execution);
+
+    if (liveness.lost)
         return STANDING_LOST;
-    return execution_stalled(cli, execution) ? STANDING_STALLED : STANDING_FINE;
+    return liveness.stalled ? STANDING_STALLED : STANDING_FINE;
 }
 
 const char *state_label(const char *word, const char **style)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/base/time.h>
 #include <supervise/domain/id.h>
 #include <supervise/store/session.h>
 
@@ -118,6 +119,7 @@ int report_progress(struct ledger *ledger, const char *execution, int64_t at, st
 {
     return sql_run(ledger, err,
                    "UPDATE executions SET activity_at = max(coalesce(activity_at, ?2), ?2),"
-                   " progress_at = max(coalesce(progress_at, ?2), ?2) WHERE uid = ?1",
-                   "ti", execution, at);
+                   " progress_at = max(coalesce(progress_at, ?2), ?2),"
+                   " facts = json_set(facts, '$.activity_slept', ?3) WHERE uid = ?1",
+                   "tii", execution, at, slept_now_ms());
 }

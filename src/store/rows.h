@@ -87,9 +87,19 @@ int executions_load(struct ledger *ledger, sqlite3_stmt *statement, struct execu
  */
 int execution_judge(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err);
 
-/* `execution_finished`, or execution_recovered, with what the row says of its end. */
-int execution_finished_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
-                             struct error *err);
+/*
+ * "execution_finished" or "execution_recovered", with how the row stands; `threshold_ms` where one decided,
+ * else 0.
+ */
+int execution_end_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
+                        int64_t threshold_ms, struct error *err);
+
+/*
+ * An active session becomes closed, its round is settled as the same, and the event says so. `reason`:
+ * "completed", "aborted", "stale"; `data`: the event's JSON object.
+ */
+int session_settle(struct ledger *ledger, const char *id, const char *reason, const char *event,
+                   const char *execution, const char *data, int64_t at, struct error *err);
 
 /* What an execution had running becomes aborted, with the reason. */
 int steps_abort_of(struct ledger *ledger, const char *execution, const char *reason, int64_t at,

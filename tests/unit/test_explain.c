@@ -66,11 +66,19 @@ static const struct {
       .heard_of_at = FOURTEEN_O_THREE,
       .now_ms = AN_HOUR_LATER},
      "not known to have ended, but its supervisor is gone since about 14:03Z (last heard of)",
-     "supervise log 42"},
+     "supervise sweep"},
+    {{.state = EXPLAIN_RUNNING,
+      .number = 42,
+      .lost = true,
+      .threshold_ms = 15 * MINUTE,
+      .heard_of_at = FOURTEEN_O_THREE,
+      .now_ms = AN_HOUR_LATER},
+     "not known to have ended, but its supervisor was last heard of at about 14:03Z",
+     "supervise sweep"},
     {{.state = EXPLAIN_RUNNING, .number = 42, .unsupervised = true},
      "running, but its supervisor is gone (when it was last heard of is unknown), so its end will not be "
      "seen as it happens",
-     "supervise log -f 42"},
+     "supervise wait 42"},
     {{.state = EXPLAIN_RUNNING, .number = 42, .step_in_error = "extract/pages", .step_message = "no pages"},
      "running; step extract/pages is in error: no pages",
      "supervise log -f 42"},
@@ -245,8 +253,13 @@ static const struct {
      "supervise log 42"},
     {{ENDED(FAILED, "orphaned"), .exit_code = -3, .heard_of_at = FOURTEEN_O_THREE - 24 * HOUR,
       .threshold_ms = 15 * MINUTE},
-     "its supervisor is gone since about 2026-02-02T14:03Z (last heard of); how the command ended is "
-     "unknown; it was given up after 15m without a heartbeat",
+     "its supervisor was last heard of at about 2026-02-02T14:03Z; how the command ended is unknown; it was "
+     "given up after 15m without a heartbeat",
+     "supervise log 42"},
+    {{ENDED(FAILED, "orphaned"), .exit_code = -3, .threshold_ms = 2 * HOUR, .capture = "pipe"},
+     "its supervisor was never heard of; how the command ended is unknown; it was given up after 2h without "
+     "a "
+     "heartbeat",
      "supervise log 42"},
     {{ENDED(FAILED, "orphaned"), .exit_code = -3, .unknown_end = "the other recorded -1\n", .last_line = "x"},
      "how it ended is not known: the other recorded -1; its last line of output was \"x\"",
@@ -255,8 +268,8 @@ static const struct {
      "its supervisor is gone (when it was last heard of is unknown); how the command ended is unknown",
      "supervise log 42"},
     {{ENDED(FAILED, "orphaned"), DRIVING("active", NULL), .exit_code = -3, .heard_of_at = FOURTEEN_O_THREE,
-      .supervisor_killed = true, .capture = "pipe"},
-     "its supervisor was killed after about 14:03Z (last heard of); how the command ended is unknown, and "
+      .capture = "pipe"},
+     "its supervisor is gone since about 14:03Z (last heard of); how the command ended is unknown, and "
      "what it wrote from then on failed, as nobody read its output",
      "supervise resume 42"},
     {{ENDED(FAILED, "orphaned"), DRIVING("closed", "completed"), .exit_code = -3,

@@ -137,9 +137,9 @@ struct execution_begun {
 int execution_begin(struct ledger *ledger, const struct execution_start *start, struct execution_begun *begun,
                     struct error *err);
 
-/* The child lives: its pid and start time (clock ticks since boot). */
+/* The child lives: its pid and start time (clock ticks since boot), and how it is captured. */
 int execution_spawned(struct ledger *ledger, const char *uid, int64_t pid, int64_t pid_start,
-                      struct error *err);
+                      const char *capture, struct error *err);
 
 /* What others have asked of an execution, as its supervisor reads it. */
 struct execution_orders {
@@ -153,9 +153,16 @@ int execution_read_orders(struct ledger *ledger, const char *uid, struct executi
 /* The agent's own session id, the first that was seen: a second call changes nothing. */
 int execution_agent_session(struct ledger *ledger, const char *uid, const char *session, struct error *err);
 
-/* The supervisor lives; `activity_at` is stored where it is later than what stands there (NO_INT: nothing
- * new). */
-int execution_heartbeat(struct ledger *ledger, const char *uid, int64_t activity_at, struct error *err);
+/*
+ * The supervisor lives; `activity_at` is stored where it is later than what stands there (NO_INT: nothing
+ * new). `activity_slept`: slept_now_ms() at that time.
+ */
+int execution_heartbeat(struct ledger *ledger, const char *uid, int64_t activity_at, int64_t activity_slept,
+                        struct error *err);
+
+/* The machine has slept for `ms`, and for `total_ms` during the run until now. */
+int execution_suspended(struct ledger *ledger, const char *uid, int64_t ms, int64_t total_ms,
+                        struct error *err);
 
 /* The `heartbeat` verb: activity now, a status text or NULL. ERR_NOT_FOUND, ERR_INVARIANT where it has ended.
  */
@@ -210,8 +217,8 @@ struct execution_end {
  * cancel or a deadline came before the child was gone, and the round isn't settled as completed, -2 or -5 is
  * written instead of the code. Where an end stands already it stays: one that closed with its session gets
  * signal, usage and facts; a presumed one (-3) is replaced by the real end. *known is false, and nothing was
- * written, where the ledger doesn't know the execution. *row is NULL also where the end was written as it was given
- * and decides alone.
+ * written, where the ledger doesn't know the execution. *row is NULL also where the end was written as it was
+ * given and decides alone.
  */
 int execution_finish(struct ledger *ledger, const struct execution_end *end, bool *known,
                      struct execution **row, struct error *err);
