@@ -1,4 +1,5 @@
 /* From a row and what was seen while it ran to the facts that domain/explain.h makes a sentence of. */
+#include <supervise/cli/queued.h>
 #include <supervise/cli/words.h>
 
 #include <stdlib.h>
@@ -107,11 +108,14 @@ void words_explain(const struct cli *cli, const struct execution *execution, cha
     json_t *seen = execution->facts ? json_loads(execution->facts, 0, NULL) : NULL;
     struct explain_facts facts = {0};
     AUTOFREE char *command = short_command(execution);
+    AUTOFREE char *waits = NULL;
     const char **names;
 
     take_row(&facts, execution);
     take_seen(&facts, seen, &names);
     facts.command = command;
+    if (facts.state == EXPLAIN_QUEUED)
+        facts.waits = waits = queued_why(cli, execution);
     facts.lost = execution_standing(cli, execution) == STANDING_LOST;
     facts.stalled = execution_stalled(cli, execution);
     *explanation = explain(&facts);

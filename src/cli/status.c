@@ -3,6 +3,7 @@
 #include <supervise/cli/verbs.h>
 
 #include <supervise/base/say.h>
+#include <supervise/store/queue.h>
 
 enum { RECENT = 10 };
 
@@ -17,9 +18,7 @@ static int overview_load(struct ledger *ledger, struct overview *overview, struc
         const char *state;
         int64_t limit;
         struct execution_list *list;
-    } parts[] = {{"running", NO_INT, &overview->running},
-                 {"queued", NO_INT, &overview->queued},
-                 {"finished", RECENT, &overview->recent}};
+    } parts[] = {{"running", NO_INT, &overview->running}, {"finished", RECENT, &overview->recent}};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         struct execution_filter filter = {.state = parts[i].state, .since = NO_INT, .limit = parts[i].limit};
@@ -28,6 +27,8 @@ static int overview_load(struct ledger *ledger, struct overview *overview, struc
         if (executions_list(ledger, &filter, parts[i].list, err) < 0)
             return -1;
     }
+    if (queue_list(ledger, &overview->queued, err))
+        return -1;
     return sessions_list(ledger, "active", NO_INT, &overview->sessions, err);
 }
 

@@ -7,18 +7,25 @@
 
 const struct verb *const verbs[] = {
     &verb_run,          &verb_status,       &verb_list,          &verb_log,         &verb_events,
-    &verb_wait,         &verb_cancel,       &verb_resume,        &verb_heartbeat,   &verb_session_begin,
+    &verb_wait,         &verb_cancel,       &verb_resume,        &verb_queue_add,   &verb_queue_list,
+    &verb_queue_remove, &verb_queue_move,   &verb_queue_retry,   &verb_queue_pause, &verb_queue_resume,
+    &verb_daemon,       &verb_heartbeat,    &verb_session_begin,
     &verb_session_show, &verb_session_list, &verb_session_close, &verb_config_show, &verb_config_check,
     &verb_config_path,  &verb_db_check,     &verb_db_path,       &verb_help,        NULL,
 };
 
-static const char *const groups[] = {"session", "config", "db", NULL};
+const struct verb *const inner_verbs[] = {&verb_queue_claim, NULL};
+
+static const char *const groups[] = {"queue", "session", "config", "db", NULL};
 
 const struct verb *verb_find(const char *name)
 {
     for (size_t i = 0; verbs[i]; i++)
         if (strcmp(verbs[i]->name, name) == 0)
             return verbs[i];
+    for (size_t i = 0; inner_verbs[i]; i++)
+        if (strcmp(inner_verbs[i]->name, name) == 0)
+            return inner_verbs[i];
     return NULL;
 }
 

@@ -251,6 +251,12 @@ static void put_queued(struct buf *out, const struct explain_facts *facts)
     word_since(out, facts->queued_at, facts->now_ms);
 }
 
+static void put_waits(struct buf *out, const struct explain_facts *facts)
+{
+    if (facts->waits)
+        buf_printf(out, "; %s", facts->waits);
+}
+
 static void put_running(struct buf *out, const struct explain_facts *facts)
 {
     word_since(out, facts->started_at, facts->now_ms);
@@ -292,6 +298,7 @@ static const struct placeholder {
     {"stopping", put_stopping},
     {"then", put_then},
     {"threshold", put_threshold},
+    {"waits", put_waits},
     {"why", put_why},
 };
 

@@ -50,6 +50,7 @@ struct explain_facts {
     int spawn_errno;
     const char *spawn_error;
     bool never_ran; /* it ended while it was queued */
+    const char *waits; /* what it is queued for: "waits for #4, which is running" */
 
     bool duration_known;
     int64_t duration_ms; /* awake */

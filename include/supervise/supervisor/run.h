@@ -20,6 +20,7 @@ enum capture {
 
 struct run_plan {
     char **argv;                                 /* the command */
+    const char *claim; /* UID of the queued execution that this is, with the row's command; NULL: a new one */
     const char *session, *workflow, *name, *cwd; /* or NULL */
     const char *workflow_definition;             /* JSON, with `workflow` */
     char **extra_environment;                    /* "K=V", ends with NULL; or NULL */
@@ -47,5 +48,8 @@ typedef void run_started(void *context, int64_t number, const char *uid, bool ru
 int run_execution(const struct run_plan *plan, struct inherited *inherited, run_started *started,
                   void *context, struct run_result *result, struct error *err);
 void run_result_free(struct run_result *result);
+
+/* A command as the ledger keeps it; the caller frees. *exact: nothing of it had to be replaced. */
+char *command_json(char **argv, bool *exact);
 
 #endif
