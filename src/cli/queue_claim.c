@@ -19,6 +19,7 @@ static int run_queued(struct cli *cli, const struct queued *queued, struct inher
     struct run_plan plan = {
         .argv = words,
         .claim = queued->uid,
+        .ledger = cli->ledger,
         .name = queued->name,
         .cwd = queued->cwd,
         .settings = settings,
@@ -35,6 +36,7 @@ static int run_queued(struct cli *cli, const struct queued *queued, struct inher
     struct error err;
     int status = 0;
 
+    cli->ledger = NULL;
     if (run_execution(&plan, inherited, NULL, NULL, &result, &err))
         status = err.code == ERR_NOT_FOUND ? 0 : run_fail(&err);
     else
@@ -51,10 +53,9 @@ static int run_claim(struct cli *cli, const struct args *args)
     int status = 0;
 
     run_inherit(&inherited);
-    if (cli_ledger(cli, LEDGER_READ, &err) || queue_get(cli->ledger, args->words[0], &queued, &err)) {
+    if (cli_ledger(cli, LEDGER_WRITE, &err) || queue_get(cli->ledger, args->words[0], &queued, &err)) {
         status = run_fail(&err);
     } else if (queued.uid) {
-        cli_ledger_close(cli);
         status = run_queued(cli, &queued, &inherited);
     }
     queued_free(&queued);

@@ -38,7 +38,8 @@ static int open_ledger(struct life *life, struct error *err)
     struct ledger_options options = {settings->store_path, settings->store_busy_timeout,
                                      settings->store_sync_full};
 
-    if (settings_ledger(settings, err))
+    life->ledger = life->plan->ledger;
+    if (!life->ledger && settings_ledger(settings, err))
         life->ledger = ledger_open(&options, LEDGER_WRITE, err);
     return life->ledger ? 0 : -1;
 }
