@@ -10,9 +10,10 @@ enum { RECENT = 10 };
 struct overview {
     struct execution_list running, queued, recent;
     struct session_list sessions;
+    int64_t snapshot; /* the newest event that all this takes account of */
 };
 
-static int overview_load(struct ledger *ledger, struct overview *overview, struct error *err)
+static int overview_read(struct ledger *ledger, struct overview *overview, struct error *err)
 {
     const struct {
         const char *state;
@@ -27,9 +28,21 @@ static int overview_load(struct ledger *ledger, struct overview *overview, struc
         if (executions_list(ledger, &filter, parts[i].list, err) < 0)
             return -1;
     }
-    if (queue_list(ledger, &overview->queued, err))
+    if (queue_list(ledger, &overview->queued, err) || events_newest(ledger, &overview->snapshot, err))
         return -1;
     return sessions_list(ledger, "active", NO_INT, &overview->sessions, err);
+}
+
+/* As of one moment, so that whoever follows the events from there on misses none and sees none twice. */
+static int overview_load(struct ledger *ledger, struct overview *overview, struct error *err)
+{
+    int result;
+
+    if (ledger_hold(ledger, err))
+        return -1;
+    result = overview_read(ledger, overview, err);
+    ledger_let_go(ledger);
+    return result;
 }
 
 static void overview_free(struct overview *overview)
@@ -48,6 +61,7 @@ static json_t *overview_json(struct cli *cli, const struct overview *overview)
     json_object_set_new(object, "queued", executions_json(cli, &overview->queued));
     json_object_set_new(object, "recent", executions_json(cli, &overview->recent));
     json_object_set_new(object, "sessions", sessions_json(cli, &overview->sessions));
+    json_object_set_new(object, "snapshot", json_integer(overview->snapshot));
     return object;
 }
 
