@@ -54,8 +54,8 @@ static int find_waiting(struct cli *cli, const char *ref, struct execution **exe
     number = (long long)(*execution)->id;
     if (strcmp((*execution)->state, "running") == 0)
         return error_set(err, ERR_INVARIANT,
-                         "#%lld is not in the queue any more: it runs; `supervise cancel %lld` ends it", number,
-                         number);
+                         "#%lld is not in the queue any more: it runs; `supervise cancel %lld` ends it",
+                         number, number);
     if (strcmp((*execution)->state, "finished") == 0)
         return error_set(err, ERR_INVARIANT, "#%lld is not in the queue: it has ended (%s)", number,
                          (*execution)->outcome);

@@ -204,7 +204,8 @@ static int check_retry(const struct execution *last, struct error *err)
         return error_set(err, ERR_INVARIANT, "cannot queue #%lld again: it has not ended", number);
     if (strcmp(last->outcome, "success") == 0)
         return error_set(err, ERR_INVARIANT,
-                         "cannot queue #%lld again: it has succeeded; a new one: supervise queue add", number);
+                         "cannot queue #%lld again: it has succeeded; a new one: supervise queue add",
+                         number);
     return 0;
 }
 

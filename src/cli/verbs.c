@@ -6,12 +6,13 @@
 #include <supervise/base/text.h>
 
 const struct verb *const verbs[] = {
-    &verb_run,          &verb_status,       &verb_list,          &verb_log,         &verb_events,
-    &verb_wait,         &verb_cancel,       &verb_resume,        &verb_queue_add,   &verb_queue_list,
-    &verb_queue_remove, &verb_queue_move,   &verb_queue_retry,   &verb_queue_pause, &verb_queue_resume,
-    &verb_daemon,       &verb_heartbeat,    &verb_session_begin,
-    &verb_session_show, &verb_session_list, &verb_session_close, &verb_config_show, &verb_config_check,
-    &verb_config_path,  &verb_db_check,     &verb_db_path,       &verb_help,        NULL,
+    &verb_run,           &verb_status,        &verb_list,         &verb_log,
+    &verb_events,        &verb_wait,          &verb_cancel,       &verb_resume,
+    &verb_queue_add,     &verb_queue_list,    &verb_queue_remove, &verb_queue_move,
+    &verb_queue_retry,   &verb_queue_pause,   &verb_queue_resume, &verb_daemon,
+    &verb_heartbeat,     &verb_session_begin, &verb_session_show, &verb_session_list,
+    &verb_session_close, &verb_config_show,   &verb_config_check, &verb_config_path,
+    &verb_db_check,      &verb_db_path,       &verb_help,         NULL,
 };
 
 const struct verb *const inner_verbs[] = {&verb_queue_claim, NULL};

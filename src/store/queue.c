@@ -209,8 +209,9 @@ static int place_of(struct ledger *ledger, const char *uid, int64_t *position, s
 {
     if (sql_integer(ledger, err, position, "SELECT position FROM queue WHERE execution = ?", "t", uid))
         return -1;
-    return *position == NO_INT ? error_set(err, ERR_INVARIANT, "execution %s is not in the queue any more", uid)
-                               : 0;
+    return *position == NO_INT
+               ? error_set(err, ERR_INVARIANT, "execution %s is not in the queue any more", uid)
+               : 0;
 }
 
 static int remove_in_transaction(struct ledger *ledger, const char *uid, struct error *err)
@@ -237,13 +238,15 @@ static int move_in_transaction(struct ledger *ledger, const char *uid, enum queu
     if (place_of(ledger, uid, &position, err))
         return -1;
     if (place == QUEUE_FIRST)
-        return sql_run(ledger, err,
-                       "UPDATE queue SET position = (SELECT min(position) - 1 FROM queue) WHERE execution = ?",
-                       "t", uid);
+        return sql_run(
+            ledger, err,
+            "UPDATE queue SET position = (SELECT min(position) - 1 FROM queue) WHERE execution = ?", "t",
+            uid);
     if (place == QUEUE_LAST)
-        return sql_run(ledger, err,
-                       "UPDATE queue SET position = (SELECT max(position) + 1 FROM queue) WHERE execution = ?",
-                       "t", uid);
+        return sql_run(
+            ledger, err,
+            "UPDATE queue SET position = (SELECT max(position) + 1 FROM queue) WHERE execution = ?", "t",
+            uid);
     if (place_of(ledger, before, &position, err))
         return -1;
     if (strcmp(uid, before) == 0)
@@ -256,8 +259,9 @@ static int move_in_transaction(struct ledger *ledger, const char *uid, enum queu
 int queue_move(struct ledger *ledger, const char *uid, enum queue_place place, const char *before,
                struct error *err)
 {
-    return sql_begin(ledger, err) ? -1
-                                  : sql_end(ledger, move_in_transaction(ledger, uid, place, before, err), err);
+    return sql_begin(ledger, err)
+               ? -1
+               : sql_end(ledger, move_in_transaction(ledger, uid, place, before, err), err);
 }
 
 int queue_pause(struct ledger *ledger, bool paused, bool *changed, struct error *err)
@@ -269,7 +273,8 @@ int queue_pause(struct ledger *ledger, bool paused, bool *changed, struct error 
                           "INSERT INTO meta (key, value) VALUES ('queue_paused_at', ?) ON CONFLICT DO NOTHING"
                           " RETURNING 1",
                           "i", wall_now_ms())
-            : sql_integer(ledger, err, &was, "DELETE FROM meta WHERE key = 'queue_paused_at' RETURNING 1", ""))
+            : sql_integer(ledger, err, &was, "DELETE FROM meta WHERE key = 'queue_paused_at' RETURNING 1",
+                          ""))
         return -1;
     *changed = was != NO_INT;
     return 0;

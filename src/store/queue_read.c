@@ -105,10 +105,12 @@ static const char CLAIM[] =
 static int claim_row(struct ledger *ledger, const struct execution_start *start,
                      struct execution_begun *begun, struct error *err)
 {
-    AUTOSTMT sqlite3_stmt *statement = sql_bind(
-        ledger, err, CLAIM, "tiiiittttt" "t", start->uid, start->started_at, start->supervisor_pid,
-        start->supervisor_start, start->pid_ns, start->boot_id, start->machine_id, start->host, start->socket,
-        start->log, start->agent);
+    AUTOSTMT sqlite3_stmt *statement =
+        sql_bind(ledger, err, CLAIM,
+                 "tiiiittttt"
+                 "t",
+                 start->uid, start->started_at, start->supervisor_pid, start->supervisor_start, start->pid_ns,
+                 start->boot_id, start->machine_id, start->host, start->socket, start->log, start->agent);
     int step;
 
     if (!statement || (step = sql_step(ledger, statement, err)) < 0)
@@ -145,13 +147,12 @@ int queue_claim(struct ledger *ledger, const struct execution_start *start, stru
 
 int queue_running(struct ledger *ledger, struct execution_list *list, struct error *err)
 {
-    static const char *const derived[] = {
-        "workflow", "state",        "outcome",     "reason",          "round", "session_status", "settled_as",
-        "phase",    "phase_number", "phase_count", "in_current_round", NULL};
-    AUTOFREE char *sql =
-        sql_select(execution_fields, execution_field_count, derived,
-                   "executions INDEXED BY executions_from_queue",
-                   "WHERE queued_at IS NOT NULL AND started_at IS NOT NULL AND finished_at IS NULL");
+    static const char *const derived[] = {"workflow",     "state",          "outcome",          "reason",
+                                          "round",        "session_status", "settled_as",       "phase",
+                                          "phase_number", "phase_count",    "in_current_round", NULL};
+    AUTOFREE char *sql = sql_select(
+        execution_fields, execution_field_count, derived, "executions INDEXED BY executions_from_queue",
+        "WHERE queued_at IS NOT NULL AND started_at IS NOT NULL AND finished_at IS NULL");
     AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "");
 
     return statement ? executions_load(ledger, statement, list, err) : -1;

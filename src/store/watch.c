@@ -16,9 +16,9 @@ int ledger_watch_open(const char *ledger_path)
     AUTOFREE char *directory = path_parent(ledger_path);
     int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 
-    if (watch >= 0 && inotify_add_watch(watch, directory,
-                                        IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM |
-                                            IN_ONLYDIR) < 0)
+    if (watch >= 0 &&
+        inotify_add_watch(watch, directory,
+                          IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_ONLYDIR) < 0)
         fd_close(&watch);
     return watch;
 }

@@ -32,7 +32,8 @@ struct wrapper {
     char uid[UID_LENGTH + 1];
 };
 
-/* Could not be started, or its wrapper has ended without taking it: not tried again before `until` (awake). */
+/* Could not be started, or its wrapper has ended without taking it: not tried again before `until` (awake).
+ */
 struct delay {
     char uid[UID_LENGTH + 1];
     int64_t until, length;
@@ -49,9 +50,9 @@ struct daemon {
     size_t wrapper_count;
     struct delay *delays;
     size_t delay_count;
-    bool filled;        /* all that was due has been started once */
-    int64_t idle_since; /* awake; 0: it isn't idle */
-    char *trouble;      /* what was said last of the ledger; NULL: it is well */
+    bool filled;          /* all that was due has been started once */
+    int64_t idle_since;   /* awake; 0: it isn't idle */
+    char *trouble;        /* what was said last of the ledger; NULL: it is well */
     struct error *failed; /* why it ended, in `result` -1 */
     int result;
 

@@ -70,10 +70,11 @@ int daemon_lock(const char *ledger_path, struct error *err)
         error_errno(err, "cannot be the daemon of %s: lock of %s", ledger_path, path);
     } else {
         read_identity(fd, &who);
-        error_set(err, ERR_INVARIANT,
-                  "cannot be the daemon of %s: process %d is; stop it with `kill %d`, what it has started goes "
-                  "on",
-                  ledger_path, (int)who.pid, (int)who.pid);
+        error_set(
+            err, ERR_INVARIANT,
+            "cannot be the daemon of %s: process %d is; stop it with `kill %d`, what it has started goes "
+            "on",
+            ledger_path, (int)who.pid, (int)who.pid);
     }
     close(fd);
     return -1;

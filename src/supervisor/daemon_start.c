@@ -1,7 +1,7 @@
 /*
  * The processes that a queue needs: a wrapper for each command, and a daemon where none runs. Both are this
- * program, executed anew in a session of their own (setsid(2)), with nothing of the caller's but what they are
- * given.
+ * program, executed anew in a session of their own (setsid(2)), with nothing of the caller's but what they
+ * are given.
  */
 #include <supervise/supervisor/daemon.h>
 
@@ -164,8 +164,8 @@ int daemon_autostart(const char *ledger_path, const char *config, struct error *
 {
     const char *named = config ? config : getenv("SUPERVISE_CONFIG");
     AUTOFREE char *absolute = named && *named ? path_absolute(named) : NULL; /* it will be in "/" */
-    char *argv[] = {"supervise",    "--db", (char *)(uintptr_t)ledger_path, "daemon",
-                    "--until-idle", NULL,   NULL,                           NULL};
+    char *argv[] = {"supervise", "--db", (char *)(uintptr_t)ledger_path, "daemon", "--until-idle", NULL,
+                    NULL,        NULL};
     AUTOFREE char **environment = NULL;
     AUTOCLOSE int log = -1, ready = -1;
     int ends[2], number;

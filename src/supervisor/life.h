@@ -188,7 +188,7 @@ void clocks_activity(struct life *life);
 /* --- surroundings.c --- */
 char **environment_make(const struct life *life); /* the caller frees it with environment_free() */
 void environment_free(char **environment);
-int64_t oom_kill_count(void);                 /* oom_kill of /proc/vmstat, or -1 */
-bool needs_own_group(void); /* no controlling terminal, or ours isn't its foreground group */
+int64_t oom_kill_count(void); /* oom_kill of /proc/vmstat, or -1 */
+bool needs_own_group(void);   /* no controlling terminal, or ours isn't its foreground group */
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * Ending the tree: SIGTERM and SIGCONT to all, the grace, SIGKILL, and done the moment all are gone. A nested
  * supervisor gets SIGTERM alone and ends its own tree; when our grace is over so is its, and SIGKILL reaches
- * it 5 s later, so that it can record its end. A daemon, wrappers started by it or with --detach, and children
- * from before an exec are not part of the tree. Who is a wrapper the ledger knows, and pid and start time prove it.
+ * it 5 s later, so that it can record its end. A daemon, wrappers started by it or with --detach, and
+ * children from before an exec are not part of the tree. Who is a wrapper the ledger knows, and pid and start
+ * time prove it.
  */
 #include "life.h"
 
@@ -45,7 +46,7 @@ static void note(struct noted_list *list, const struct process *process)
 
 struct judging {
     const struct life *life;
-    struct process daemon; /* of this ledger; pid 0: none, or not known */
+    struct process daemon;          /* of this ledger; pid 0: none, or not known */
     struct execution_list wrappers; /* in flight, by the ledger */
 };
 

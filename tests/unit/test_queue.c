@@ -1,6 +1,6 @@
 /*
- * The queue: the rules of `--after` as a table, the order, the one start, what becomes of dependents, and that
- * all hot statements are answered by an index.
+ * The queue: the rules of `--after` as a table, the order, the one start, what becomes of dependents, and
+ * that all hot statements are answered by an index.
  */
 #include <setjmp.h>
 #include <stdarg.h>

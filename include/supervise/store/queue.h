@@ -41,7 +41,7 @@ int queue_list(struct ledger *ledger, struct execution_list *list, struct error 
 /* How the queue stands. */
 struct queue_standing {
     bool paused;
-    bool waits; /* something does, and it isn't paused */
+    bool waits;      /* something does, and it isn't paused */
     int64_t running; /* came from the queue and is in flight, whether its supervisor lives or not */
 };
 int queue_standing(struct ledger *ledger, struct queue_standing *standing, struct error *err);
@@ -56,10 +56,10 @@ int queue_waits_for(struct ledger *ledger, const char *uid, struct predecessor *
 struct queued {
     int64_t id, attempt;
     char *uid, *name, *cwd;
-    char *command;               /* JSON array */
-    char *argv;                  /* the exact command where `command` can't say it, argv_size bytes; or NULL */
+    char *command; /* JSON array */
+    char *argv;    /* the exact command where `command` can't say it, argv_size bytes; or NULL */
     size_t argv_size;
-    char *environment;           /* as in struct queue_request */
+    char *environment; /* as in struct queue_request */
     size_t environment_size;
     int64_t require_session;
 };
@@ -82,8 +82,8 @@ int queue_next(struct ledger *ledger, bool (*may)(void *context, const char *uid
 int queue_settle(struct ledger *ledger, struct error *err);
 
 /*
- * Starts what waits by start->uid, where it is due and nobody else has taken it (ERR_NOT_FOUND otherwise): its
- * row gets what `start` says of the supervisor, and the queue forgets it and its environment.
+ * Starts what waits by start->uid, where it is due and nobody else has taken it (ERR_NOT_FOUND otherwise):
+ * its row gets what `start` says of the supervisor, and the queue forgets it and its environment.
  */
 int queue_claim(struct ledger *ledger, const struct execution_start *start, struct execution_begun *begun,
                 struct error *err);

@@ -19,7 +19,7 @@ enum capture {
 };
 
 struct run_plan {
-    char **argv;                                 /* the command */
+    char **argv;       /* the command */
     const char *claim; /* UID of the queued execution that this is, with the row's command; NULL: a new one */
     struct ledger *ledger; /* open to write, and run_execution()'s from then on; NULL: it opens its own */
     const char *session, *workflow, *name, *cwd; /* or NULL */
