@@ -45,6 +45,30 @@ void ledger_set_busy_timeout(struct ledger *ledger, int64_t ms)
     ledger->busy_timeout_ms = ms;
 }
 
+/* As SQLite's own checkpoints, at the same length. */
+static int on_commit(void *context, sqlite3 *db, const char *name, int frames)
+{
+    struct ledger *ledger = context;
+
+    ledger->wal_frames = frames;
+    if (frames >= WAL_PAGES)
+        sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return SQLITE_OK;
+}
+
+/*
+ * What is folded back is overwritten by who writes next, if anybody has the file open until then. Otherwise
+ * nobody remembers that it was folded back, and commands that write once and end would make the -wal longer
+ * and longer: so it is cut where it can be, without waiting for anybody.
+ */
+static void cut_wal(struct ledger *ledger)
+{
+    if (ledger->wal_frames < WAL_PAGES)
+        return;
+    ledger->busy_timeout_ms = 0;
+    sqlite3_wal_checkpoint_v2(ledger->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
 static int create_file(const char *path, struct error *err)
 {
     AUTOFREE char *directory = path_parent(path);
@@ -68,7 +92,7 @@ static int set_up(struct ledger *ledger, bool sync_full, struct error *err)
     sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     /* Who opens alone reads the whole -wal: kept short, that costs less than the rarer checkpoints of a long
      * one. */
-    sqlite3_wal_autocheckpoint(ledger->db, WAL_PAGES);
+    sqlite3_wal_hook(ledger->db, on_commit, ledger);
     sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     if (sqlite3_exec(ledger->db, sync_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
@@ -273,6 +297,7 @@ void ledger_close(struct ledger *ledger)
 {
     if (!ledger)
         return;
+    cut_wal(ledger);
     sqlite3_close(ledger->db);
     free(ledger->path);
     free(ledger);

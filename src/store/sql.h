@@ -15,6 +15,7 @@ struct ledger {
     char *path;
     int64_t busy_timeout_ms;
     int64_t busy_since;     /* awake ms: when the wait that is going on began */
+    int wal_frames;         /* how long the -wal was after the last commit of ours; 0: there was none */
     uint64_t device, inode; /* of the file that is open; 0, 0: in memory */
 };
 
