@@ -59,7 +59,7 @@ static void print_added(struct cli *cli, const struct execution_start *start,
 }
 
 /* Adds it and says so. `request` lacks what is the same for all: UID, time, environment, parent. */
-static int add(struct cli *cli, struct queue_request *request, struct error *err)
+static int add(struct cli *cli, struct queue_request request, struct error *err)
 {
     AUTOBUF struct buf environment = {0};
     AUTOFREE char *words = NULL, *why = NULL;
@@ -69,18 +69,18 @@ static int add(struct cli *cli, struct queue_request *request, struct error *err
 
     if (environment_of(cli, &environment, err) || identity_uid(uid, err))
         return -1;
-    request->start.uid = uid;
-    request->start.parent_uid = caller_uid();
-    request->start.queued_at = wall_now_ms();
-    request->environment = environment.data;
-    request->environment_size = environment.len;
-    if (queue_add(cli->ledger, request, &begun, err))
+    request.start.uid = uid;
+    request.start.parent_uid = caller_uid();
+    request.start.queued_at = wall_now_ms();
+    request.environment = environment.data;
+    request.environment_size = environment.len;
+    if (queue_add(cli->ledger, &request, &begun, err))
         return -1;
     if (queue_waits_for(cli->ledger, uid, &predecessor, err) == 1) {
         words = after_words(&predecessor);
         why = mem_printf("waits for %s", words);
     }
-    print_added(cli, &request->start, &begun, why);
+    print_added(cli, &request.start, &begun, why);
     free(begun.session);
     queued_see_to_daemon(cli);
     return 0;
@@ -158,7 +158,7 @@ static int add_command(struct cli *cli, const struct args *args, char ***after, 
         .after = (const char *const *)*after,
         .after_count = *after_count,
     };
-    return add(cli, &request, err);
+    return add(cli, request, err);
 }
 
 static int run_add(struct cli *cli, const struct args *args)
@@ -227,7 +227,7 @@ static int retry(struct cli *cli, const char *ref, struct execution **last, stru
                   .attempt = (*last)->attempt + 1,
                   .require_session = (*last)->require_session == 1},
     };
-    return add(cli, &request, err);
+    return add(cli, request, err);
 }
 
 static int run_retry(struct cli *cli, const struct args *args)

@@ -1,43 +1,27 @@
 /*
  * The daemon's loop. All that it knows it reads from the ledger at each look; what it keeps itself is whom it
  * has started, and what has to wait because it could not be started. It looks when something was written to
- * the ledger, when a wrapper of its own has ended, and every second, whatever it was told.
+ * the ledger, when a wrapper of its own has ended, and every second, whatever it was told. Who runs in which
+ * slot: slots.c.
  */
-#include <supervise/supervisor/daemon.h>
+#include "slots.h"
 
 #include <ev.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
 #include <supervise/base/say.h>
 #include <supervise/base/time.h>
-#include <supervise/domain/id.h>
 #include <supervise/store/queue.h>
 #include <supervise/store/watch.h>
-#include <supervise/supervisor/liveness.h>
+#include <supervise/supervisor/daemon.h>
 #include <supervise/supervisor/log_sweep.h>
 #include <supervise/supervisor/manager.h>
 
-enum { BUSY_MS = 200, TICK_MS = 1000, DELAY_MIN_MS = 1000, DELAY_MAX_MS = 60000, SETTLE_MAX_MS = 64 };
-
-/* Started by us, and not ended. */
-struct wrapper {
-    pid_t pid;
-    int64_t number;
-    char uid[UID_LENGTH + 1];
-};
-
-/* Could not be started, or its wrapper has ended without taking it: not tried again before `until` (awake).
- */
-struct delay {
-    char uid[UID_LENGTH + 1];
-    int64_t until, length;
-};
+enum { BUSY_MS = 200, TICK_MS = 1000, SETTLE_MAX_MS = 64 };
 
 struct daemon {
     const struct daemon_plan *plan;
@@ -46,10 +30,7 @@ struct daemon {
     struct ledger *ledger; /* NULL: it can't be used at present */
     int lock, watch;
     int64_t version; /* of the ledger at the last look */
-    struct wrapper *wrappers;
-    size_t wrapper_count;
-    struct delay *delays;
-    size_t delay_count;
+    struct slots slots;
     bool filled;          /* all that was due has been started once */
     int64_t idle_since;   /* awake; 0: it isn't idle */
     char *trouble;        /* what was said last of the ledger; NULL: it is well */
@@ -72,9 +53,15 @@ static int sweep_all(struct daemon *daemon, struct error *err)
 
 /* ---- The ledger ---- */
 
-/* Said once, and again when it is another. */
+/* With --once that is the end; else it is said once, and again when it is another, and tried again. */
 static void in_trouble(struct daemon *daemon, const struct error *err)
 {
+    if (daemon->plan->once) {
+        *daemon->failed = *err;
+        daemon->result = -1;
+        ev_break(daemon->loop, EVBREAK_ALL);
+        return;
+    }
     if (!daemon->trouble || strcmp(daemon->trouble, err->text) != 0)
         say_warning("%s; it is tried again", err->text);
     free(daemon->trouble);
@@ -131,102 +118,6 @@ static bool ledger_usable(struct daemon *daemon)
     return keep_lock(daemon);
 }
 
-/* ---- Whom we have started ---- */
-
-static struct wrapper *wrapper_of(const struct daemon *daemon, const char *uid)
-{
-    for (size_t i = 0; i < daemon->wrapper_count; i++)
-        if (strcmp(daemon->wrappers[i].uid, uid) == 0)
-            return &daemon->wrappers[i];
-    return NULL;
-}
-
-static struct delay *delay_of(const struct daemon *daemon, const char *uid)
-{
-    for (size_t i = 0; i < daemon->delay_count; i++)
-        if (strcmp(daemon->delays[i].uid, uid) == 0)
-            return &daemon->delays[i];
-    return NULL;
-}
-
-static int64_t put_off(struct daemon *daemon, const char *uid)
-{
-    struct delay *delay = delay_of(daemon, uid);
-
-    if (!delay) {
-        daemon->delays = mem_resize(daemon->delays, (daemon->delay_count + 1) * sizeof *daemon->delays);
-        delay = &daemon->delays[daemon->delay_count++];
-        *delay = (struct delay){.length = DELAY_MIN_MS / 2};
-        snprintf(delay->uid, sizeof delay->uid, "%s", uid);
-    }
-    delay->length = delay->length * 2 < DELAY_MAX_MS ? delay->length * 2 : DELAY_MAX_MS;
-    delay->until = awake_now_ms() + delay->length;
-    return delay->length;
-}
-
-static void forget_delay(struct daemon *daemon, const char *uid)
-{
-    struct delay *delay = delay_of(daemon, uid);
-
-    if (delay)
-        *delay = daemon->delays[--daemon->delay_count];
-}
-
-/* How many slots are taken: by wrappers of ours, and by those that an earlier daemon started. */
-static int count_busy(struct daemon *daemon, size_t *busy, struct error *err)
-{
-    struct execution_list running;
-
-    *busy = daemon->wrapper_count;
-    if (queue_running(daemon->ledger, &running, err))
-        return -1;
-    for (size_t i = 0; i < running.count; i++)
-        *busy += !wrapper_of(daemon, running.items[i]->uid) && !supervisor_gone(running.items[i]);
-    execution_list_free(&running);
-    return 0;
-}
-
-static bool may_start(void *context, const char *uid)
-{
-    const struct daemon *daemon = context;
-    const struct delay *delay = delay_of(daemon, uid);
-
-    return !wrapper_of(daemon, uid) && (!delay || awake_now_ms() >= delay->until);
-}
-
-static void start_one(struct daemon *daemon, const struct queued *queued)
-{
-    struct wrapper wrapper = {.number = queued->id};
-    struct error err;
-
-    if (daemon_start_wrapper(ledger_path(daemon->ledger), queued, &wrapper.pid, &err)) {
-        say_warning("%s; it is tried again in %llds", err.text,
-                    (long long)put_off(daemon, queued->uid) / 1000);
-        return;
-    }
-    snprintf(wrapper.uid, sizeof wrapper.uid, "%s", queued->uid);
-    daemon->wrappers = mem_resize(daemon->wrappers, (daemon->wrapper_count + 1) * sizeof *daemon->wrappers);
-    daemon->wrappers[daemon->wrapper_count++] = wrapper;
-    say_detail("#%lld is started", (long long)queued->id);
-}
-
-static int fill_slots(struct daemon *daemon, size_t *busy, struct error *err)
-{
-    struct queued queued;
-
-    if (count_busy(daemon, busy, err))
-        return -1;
-    for (; *busy < (size_t)daemon->plan->settings->queue_slots; ++*busy) {
-        if (queue_next(daemon->ledger, may_start, daemon, &queued, err))
-            return -1;
-        if (!queued.uid)
-            return 0;
-        start_one(daemon, &queued);
-        queued_free(&queued);
-    }
-    return 0;
-}
-
 /* ---- The end ---- */
 
 /*
@@ -279,19 +170,12 @@ static void end_without_ledger(struct daemon *daemon)
 /* With --once: until all that was started has been taken by its wrapper, or hasn't. */
 static int look_whether_done(struct daemon *daemon, struct error *err)
 {
-    struct queued queued;
+    bool waits;
 
-    for (size_t i = 0; i < daemon->wrapper_count; i++) {
-        bool waits;
-
-        if (queue_get(daemon->ledger, daemon->wrappers[i].uid, &queued, err))
-            return -1;
-        waits = queued.uid != NULL;
-        queued_free(&queued);
-        if (waits)
-            return 0;
-    }
-    ev_break(daemon->loop, EVBREAK_ALL);
+    if (slots_wait(&daemon->slots, daemon->ledger, &waits, err))
+        return -1;
+    if (!waits)
+        ev_break(daemon->loop, EVBREAK_ALL);
     return 0;
 }
 
@@ -299,12 +183,13 @@ static int look_whether_done(struct daemon *daemon, struct error *err)
 
 static int look_into(struct daemon *daemon, struct error *err)
 {
-    size_t busy = 0;
+    size_t busy = 0, slots = (size_t)daemon->plan->settings->queue_slots;
 
     daemon->version = ledger_version(daemon->ledger);
     if (queue_settle(daemon->ledger, err))
         return -1;
-    if (!(daemon->plan->once && daemon->filled) && fill_slots(daemon, &busy, err))
+    if (!(daemon->plan->once && daemon->filled) &&
+        slots_fill(&daemon->slots, daemon->ledger, slots, &busy, err))
         return -1;
     daemon->filled = true;
     if (daemon->plan->once)
@@ -314,18 +199,11 @@ static int look_into(struct daemon *daemon, struct error *err)
 
 static void look(struct daemon *daemon)
 {
-    struct error err;
+    struct error err = {0};
 
     if (!ledger_usable(daemon)) {
         end_without_ledger(daemon);
-        return;
-    }
-    if (look_into(daemon, daemon->plan->once ? daemon->failed : &err)) {
-        if (daemon->plan->once) {
-            daemon->result = -1;
-            ev_break(daemon->loop, EVBREAK_ALL);
-            return;
-        }
+    } else if (look_into(daemon, &err)) {
         in_trouble(daemon, &err);
     } else if (daemon->trouble) {
         say("the ledger %s can be used again", ledger_path(daemon->ledger));
@@ -398,41 +276,14 @@ static void on_sweep(struct ev_loop *loop, ev_timer *watcher, int events)
     sweep(watcher->data);
 }
 
-/* One that has ended and left its row in the queue could not even begin; why, it has said itself. */
-static void wrapper_ended(struct daemon *daemon, const struct wrapper *wrapper, int status)
-{
-    struct queued queued = {0};
-    struct error err;
-    int64_t delay;
-
-    if (daemon->ledger && queue_get(daemon->ledger, wrapper->uid, &queued, &err) == 0 && !queued.uid) {
-        forget_delay(daemon, wrapper->uid);
-        return;
-    }
-    queued_free(&queued);
-    delay = put_off(daemon, wrapper->uid);
-    if (status != 0)
-        say_warning("the wrapper of #%lld ended before it began (%s %d); it is tried again in %llds",
-                    (long long)wrapper->number, WIFSIGNALED(status) ? "signal" : "status",
-                    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), (long long)delay / 1000);
-}
-
 static void on_child(struct ev_loop *loop, ev_child *watcher, int events)
 {
     struct daemon *daemon = watcher->data;
 
     (void)loop;
     (void)events;
-    for (size_t i = 0; i < daemon->wrapper_count; i++) {
-        struct wrapper ended = daemon->wrappers[i];
-
-        if (ended.pid != watcher->rpid)
-            continue;
-        daemon->wrappers[i] = daemon->wrappers[--daemon->wrapper_count];
-        wrapper_ended(daemon, &ended, watcher->rstatus);
+    if (slots_ended(&daemon->slots, daemon->ledger, watcher->rpid, watcher->rstatus))
         look(daemon);
-        return;
-    }
 }
 
 static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
@@ -514,7 +365,6 @@ int daemon_run(const struct daemon_plan *plan, struct inherited *inherited, stru
     fd_close(&daemon.watch);
     ledger_close(daemon.ledger);
     free(daemon.trouble);
-    free(daemon.wrappers);
-    free(daemon.delays);
+    slots_free(&daemon.slots);
     return result;
 }

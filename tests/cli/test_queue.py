@@ -86,6 +86,14 @@ class Adding(QueueCase):
         row = self.row()
         self.assertEqual((self.row("1")["uid"], "book-1", False), (row["parent_uid"], row["session"], row["drives"]))
 
+    def test_db_check_finds_what_is_half_in_the_queue(self):
+        self.add("--", "true")
+        self.ok("db", "check")
+        for wrong in ("DELETE FROM queue", "INSERT INTO queue (execution, position) SELECT uid, 1 FROM executions WHERE id = 2"):
+            self.ok("--", "true")
+            self.sql(wrong)
+            self.assertIn("queue", self.assert_code(6, self.run_supervise("db", "check")).out)
+
     def test_queue_verbs_of_an_absent_ledger_make_none(self):
         self.assertEqual([], self.json("queue", "list"))
         self.assert_code(4, self.run_supervise("queue", "remove", "1"))
