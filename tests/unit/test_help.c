@@ -15,8 +15,8 @@
 #include <supervise/cli/verbs.h>
 
 static const char manual[] = "man/supervise.1";
-static const char *const later[] = {"queue", "daemon",  "sweep",  "step",  "item",  "checkpoint",
-                                    "agent", "advance", "backup", "prune", "export"};
+static const char *const later[] = {"queue", "daemon",     "sweep", "step",
+                                    "item",  "checkpoint", "agent", "advance"};
 
 static char *help_of(const struct verb *verb)
 {

@@ -7,7 +7,8 @@
 
 extern const struct verb verb_run, verb_status, verb_list, verb_log, verb_events, verb_wait, verb_cancel,
     verb_resume, verb_heartbeat, verb_session_begin, verb_session_show, verb_session_list, verb_session_close,
-    verb_config_show, verb_config_check, verb_config_path, verb_db_check, verb_db_path, verb_help;
+    verb_config_show, verb_config_check, verb_config_path, verb_db_check, verb_db_path, verb_db_backup,
+    verb_db_prune, verb_db_export, verb_help;
 
 /* All of them, in the order of help; ends with NULL. */
 extern const struct verb *const verbs[];
