@@ -33,7 +33,7 @@ import unittest
 TESTS = pathlib.Path(__file__).resolve().parent
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 # What would make a test see the shell that started it.
-FOREIGN = re.compile(r"SUPERVISE_|XDG_|CMOCKA_|(NOTIFY_SOCKET|LISTEN_PID|LISTEN_FDS|LIBEV_FLAGS|WATCHDOG_USEC|NO_COLOR)$")
+FOREIGN = re.compile(r"SUPERVISE_|XDG_|CMOCKA_|(NOTIFY_SOCKET|LISTEN_PID|LISTEN_FDS|LIBEV_FLAGS|WATCHDOG_USEC|WATCHDOG_PID|NO_COLOR)$")
 OUTPUT_SHOWN = 20_000  # bytes of a failed test's output, the newest
 SLOWEST = 10
 

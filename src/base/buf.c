@@ -1,6 +1,7 @@
 /* Memory that is there or ends the program, and strings that grow: see the header. */
 #include <supervise/base/buf.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +97,27 @@ void buf_free(struct buf *buf)
 {
     free(buf->data);
     *buf = (struct buf){0};
+}
+
+int buf_read(struct buf *buf, int fd, size_t max)
+{
+    enum { ROOM = 4000 };
+    ssize_t length;
+
+    do {
+        buf_reserve(buf, ROOM);
+        length = read(fd, buf->data + buf->len, buf->cap - buf->len - 1);
+        if (length < 0 && errno != EINTR)
+            return -1;
+        if (length > 0)
+            buf->len += (size_t)length;
+        buf->data[buf->len] = '\0';
+        if (buf->len > max) {
+            errno = EFBIG;
+            return -1;
+        }
+    } while (length != 0);
+    return 0;
 }
 
 char *buf_take(struct buf *buf)

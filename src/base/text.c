@@ -105,6 +105,22 @@ char *text_visible_dup(const char *text)
     return buf_take(&out);
 }
 
+void text_base64(struct buf *out, const void *bytes, size_t length)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *from = bytes;
+
+    for (size_t i = 0; i < length; i += 3) {
+        size_t left = length - i;
+        unsigned second = left > 1 ? from[i + 1] : 0, third = left > 2 ? from[i + 2] : 0;
+        unsigned bits = (unsigned)from[i] << 16 | second << 8 | third;
+        char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63], left > 1 ? digits[bits >> 6 & 63] : '=',
+                        left > 2 ? digits[bits & 63] : '='};
+
+        buf_append(out, four, sizeof four);
+    }
+}
+
 void text_to_utf8(struct buf *out, const char *text, size_t length)
 {
     buf_append(out, "", 0);

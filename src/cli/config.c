@@ -14,7 +14,7 @@ static char *value_text(const json_t *value)
 {
     if (json_is_string(value) || json_is_null(value))
         return mem_strdup(json_is_null(value) ? "" : json_string_value(value));
-    if (json_is_object(value))
+    if (json_object_get(value, "phases"))
         return mem_printf("phases: %zu, stages: %zu", json_array_size(json_object_get(value, "phases")),
                           json_array_size(json_object_get(value, "stages")));
     return json_dumps(value, JSON_ENCODE_ANY);
@@ -131,8 +131,7 @@ const struct verb verb_config_show = {
 const struct verb verb_config_check = {
     .name = "config check",
     .synopsis = "[FILE]",
-    .summary =
-        "whether the configuration is right: FILE alone, or all that would be read; exit 7 where it isn't",
+    .summary = "whether the configuration is right: FILE, or all that would be read; exit 7 where it isn't",
     .examples = "supervise config check  # what a command here would be run with\n"
                 "supervise config check supervise.toml  # one file, before it is put in its place\n",
     .words_max = 1,

@@ -69,6 +69,7 @@ static void take_row(struct explain_facts *to, const struct execution *from)
     to->drives = from->drives == 1;
     to->stages = from->stages;
     to->no_log = from->log == NULL;
+    to->agent_session = from->agent_session != NULL;
 }
 
 /* What the supervisor saw. `names` gets the list of stragglers, for the caller to free; the texts are those
@@ -90,11 +91,14 @@ static void take_seen(struct explain_facts *to, const json_t *seen, const char *
     to->deadline = json_string_value(json_object_get(deadline, "kind"));
     to->deadline_ms = json_integer_value(json_object_get(deadline, "ms"));
     to->why = json_string_value(json_object_get(seen, "why"));
+    to->agent_result = json_string_value(json_object_get(seen, "agent_says"));
+    to->rate_limit_over_at = json_integer_value(json_object_get(seen, "rate_limit_over_at"));
     to->spawn_error = json_string_value(json_object_get(seen, "spawn_error"));
     to->capture = json_string_value(json_object_get(seen, "capture"));
     to->recovered = json_is_true(json_object_get(seen, "recovered"));
     to->threshold_ms = json_integer_value(json_object_get(seen, "threshold_ms"));
     to->supervisor_killed = json_is_true(json_object_get(seen, "supervisor_killed"));
+    to->unknown_end = json_string_value(json_object_get(seen, "unknown_end"));
     *names = mem_alloc((count + 1) * sizeof **names);
     json_array_foreach(stragglers, index, name)
         if (json_is_string(name))

@@ -120,6 +120,16 @@ json_t *event_json(const struct event *event)
     return row_json(event_fields, event_field_count, event, NULL, NULL);
 }
 
+json_t *item_json(const struct item *item)
+{
+    return row_json(item_fields, item_field_count, item, NULL, NULL);
+}
+
+json_t *checkpoint_json(const struct checkpoint *checkpoint)
+{
+    return row_json(checkpoint_fields, checkpoint_field_count, checkpoint, NULL, NULL);
+}
+
 void json_print(json_t *value, bool compact)
 {
     char *text = json_dumps(value, JSON_ENCODE_ANY | (compact ? JSON_COMPACT : JSON_INDENT(2)));

@@ -12,6 +12,7 @@
 #include <supervise/base/say.h>
 #include <supervise/cli/words.h>
 #include <supervise/process/spawn.h>
+#include <supervise/store/checkpoint.h>
 
 /* Of a session the newest execution counts, whichever of its executions was named. */
 static int find_last(struct cli *cli, const char *ref, struct execution **last, struct error *err)
@@ -74,7 +75,7 @@ static char *with_session(const char *word, const char *session)
 /* What continues the agent's conversation, or NULL where that isn't known. */
 static char **agent_words(const struct cli *cli, const struct execution *last)
 {
-    const json_t *agent = last->agent ? json_object_get(cli->settings->agents, last->agent) : NULL;
+    const json_t *agent = last->agent ? json_object_get(settings_agents(cli->settings), last->agent) : NULL;
     json_t *resume = json_object_get(agent, "resume"), *word;
     char **words;
     size_t i;
@@ -94,7 +95,7 @@ static void free_words(char **words)
     free(words);
 }
 
-static void say_what(const struct execution *last, char **words, bool agent, int64_t attempt)
+static void say_what(const struct execution *last, char **words, bool agent, const struct run_plan *plan)
 {
     json_t *array = json_array();
     AUTOFREE char *text = NULL, *command = NULL;
@@ -103,14 +104,16 @@ static void say_what(const struct execution *last, char **words, bool agent, int
         : last->agent ? mem_printf("no session id of %s was captured, so the same command again", last->agent)
                       : mem_strdup("the same command again");
     AUTOFREE char *where = last->session ? mem_printf(" in session %s", last->session) : mem_strdup("");
+    AUTOFREE char *from =
+        plan->resume_from ? mem_printf(" from checkpoint %s", plan->resume_from) : mem_strdup("");
 
     for (char **word = words; *word; word++)
         json_array_append_new(array, text_json(*word));
     text = json_dumps(array, JSON_COMPACT);
     json_decref(array);
     command = words_command(text);
-    say("resuming #%lld%s, attempt %lld: %s (%s)", (long long)last->id, where, (long long)attempt, command,
-        why);
+    say("resuming #%lld%s%s, attempt %lld: %s (%s)", (long long)last->id, where, from,
+        (long long)plan->attempt, command, why);
 }
 
 static int check_program(const struct execution *last, char **words, struct error *err)
@@ -139,13 +142,16 @@ static int go_on(struct cli *cli, const struct execution *last, struct inherited
         .require_session = last->require_session == 1,
         .capture = run_capture(cli->settings->run_capture, false),
     };
+    AUTOFREE char *checkpoint = NULL;
     struct error err;
     int status;
 
-    if (check_program(last, words, &err)) {
+    if (check_program(last, words, &err) ||
+        (plan.session && checkpoint_last(cli->ledger, plan.session, &checkpoint, &err))) {
         status = cli_fail(&err);
     } else {
-        say_what(last, words, agent != NULL, plan.attempt);
+        plan.resume_from = checkpoint;
+        say_what(last, words, agent != NULL, &plan);
         cli_ledger_close(
             cli); /* the wrapper opens its own, and nothing of SQLite may be open across its fork */
         status = run_here(cli, &plan, inherited, false);

@@ -27,10 +27,12 @@ static const struct option options[] = {
     {'n', "name", "NAME", "a name to find this run by"},
     {0, "timeout", "D", "end it after D (90s, 15m, 1h30m), time asleep not counted"},
     {0, "idle-timeout", "D", "end it after D without output, report or heartbeat"},
+    {0, "watchdog", "D", "end it when it sends no WATCHDOG=1 (sd_notify) for D"},
     {0, "kill-after", "D", "from SIGTERM to SIGKILL when it is ended (10s)"},
     {0, "capture", "auto|pty|pipe|none",
      "pty: a terminal of its own; none: our own descriptors, nothing kept"},
     {0, "require-session", NULL, "exit 0 without any session is incomplete"},
+    {0, "resume-from", "CHECKPOINT", "with --session: its data in the file that SUPERVISE_CHECKPOINT names"},
     {0, "cwd", "DIR", "run it in DIR"},
     {0, "env", "K=V", "one more variable for the command; may be repeated"},
     {'d', "detach", NULL, "go on in the background; prints the UID"},
@@ -57,6 +59,15 @@ static int check_name(const char *name, struct error *err)
     if (name && (!*name || strlen(name) > 256 || !utf8_valid(name, strlen(name))))
         return error_set(err, ERR_USAGE, "cannot use \"%s\" as a name: it must be 1 to 256 bytes of UTF-8",
                          name);
+    return 0;
+}
+
+static int check_checkpoint(const struct run_plan *plan, struct error *err)
+{
+    if (plan->resume_from && !plan->session)
+        return error_set(err, ERR_USAGE,
+                         "--resume-from %s needs --session: a checkpoint is one of a session's",
+                         plan->resume_from);
     return 0;
 }
 
@@ -112,6 +123,7 @@ static int make_plan(struct cli *cli, const struct args *args, struct run_plan *
         .argv = args->words,
         .session = args_get(args, "session"),
         .workflow = args_get(args, "workflow"),
+        .resume_from = args_get(args, "resume-from"),
         .name = args_get(args, "name"),
         .cwd = args_get(args, "cwd"),
         .settings = settings,
@@ -128,8 +140,9 @@ static int make_plan(struct cli *cli, const struct args *args, struct run_plan *
     };
     if (args_duration(args, "timeout", &plan->timeout_ms, err) ||
         args_duration(args, "idle-timeout", &plan->idle_timeout_ms, err) ||
+        args_duration(args, "watchdog", &plan->watchdog_ms, err) ||
         args_duration(args, "kill-after", &plan->kill_after_ms, err) || check_session(plan->session, err) ||
-        check_name(plan->name, err) || check_directory(plan->cwd, err) ||
+        check_checkpoint(plan, err) || check_name(plan->name, err) || check_directory(plan->cwd, err) ||
         extra_environment(args, &plan->extra_environment, err))
         return -1;
     plan->workflow_definition = *definition = find_workflow(settings, plan->workflow);

@@ -51,6 +51,7 @@ static void session_row(struct table *table, const struct session *session)
 {
     AUTOFREE char *phase = words_phase(session->phase, session->phase_number, session->phase_count);
     AUTOFREE char *round = mem_printf("%lld", (long long)session->round);
+    AUTOFREE char *totals = words_totals(session->totals);
     AUTOFREE char *updated = words_age(session->updated_at);
 
     table_cell(table, session->id, NULL);
@@ -59,6 +60,7 @@ static void session_row(struct table *table, const struct session *session)
     table_cell(table, session->completeness, NULL);
     table_cell(table, phase, NULL);
     table_cell(table, round, NULL);
+    table_cell(table, totals, NULL);
     table_cell(table, updated, NULL);
     table_cell(table, strcmp(session->next, "none") == 0 ? NULL : session->next, NULL);
 }
@@ -67,9 +69,11 @@ void sessions_table(struct cli *cli, const struct session_list *list)
 {
     /* The id is what every verb wants to be given: it goes whole for as long as it can. */
     static const struct column columns[] = {
-        {"SESSION", YIELDS_LATE},       {"WORKFLOW", YIELDS_FIRST}, {"STATUS", YIELDS_LAST},
-        {"COMPLETENESS", YIELDS_FIRST}, {"PHASE", YIELDS_FIRST},    {"ROUND", YIELDS_LAST},
-        {"UPDATED", YIELDS_LAST},       {"NEXT", YIELDS_FIRST},     {NULL, YIELDS_LAST},
+        {"SESSION", YIELDS_LATE}, {"WORKFLOW", YIELDS_FIRST},
+        {"STATUS", YIELDS_LAST},  {"COMPLETENESS", YIELDS_FIRST},
+        {"PHASE", YIELDS_FIRST},  {"ROUND", YIELDS_LAST},
+        {"TOTALS", YIELDS_FIRST}, {"UPDATED", YIELDS_LAST},
+        {"NEXT", YIELDS_FIRST},   {NULL, YIELDS_LAST},
     };
     struct table *table = table_new(columns);
 

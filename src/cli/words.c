@@ -157,6 +157,38 @@ char *words_phase(const char *phase, int64_t number, int64_t count)
     return mem_printf("%s (%lld of %lld)", phase, (long long)number, (long long)count);
 }
 
+static char *counters(int64_t steps, json_t *usage)
+{
+    struct buf text = {0};
+    const char *key;
+    json_t *number;
+
+    if (steps > 0)
+        buf_printf(&text, "%lld step%s", (long long)steps, steps == 1 ? "" : "s");
+    json_object_foreach(usage, key, number)
+        buf_printf(&text, "%s%s %.16g", text.len ? ", " : "", key, json_number_value(number));
+    return buf_take(&text);
+}
+
+char *words_counters(int64_t steps, const char *usage)
+{
+    json_t *object = usage ? json_loads(usage, 0, NULL) : NULL;
+    char *text = counters(steps, object);
+
+    json_decref(object);
+    return text;
+}
+
+char *words_totals(const char *totals)
+{
+    json_t *object = totals ? json_loads(totals, 0, NULL) : NULL;
+    char *text =
+        counters(json_integer_value(json_object_get(object, "steps")), json_object_get(object, "usage"));
+
+    json_decref(object);
+    return text;
+}
+
 void words_line(const char *label, const char *value)
 {
     AUTOFREE char *visible = NULL;

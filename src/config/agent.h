@@ -7,6 +7,9 @@
 /* The agents that are known without a file: name -> {"match", "resume", "session_id"}. The caller owns it. */
 json_t *agents_built_in(void);
 
+/* Whether a string of that content stands in their definitions. */
+bool agents_built_in_name(const char *text);
+
 /*
  * Reads [agent.NAME] over what is known of that agent, key by key; a new one matches its own name.
  * "session_id" and "session_pattern" are two ways to one thing: the one takes the other's place. `origins`:

@@ -8,6 +8,7 @@
 
 #include <supervise/base/buf.h>
 #include <supervise/base/text.h>
+#include <supervise/domain/id.h>
 
 int fault(struct error *err, const char *file, int line, const char *format, ...)
 {
@@ -65,16 +66,6 @@ int fault_if_nul(struct error *err, const char *file, const struct toml *root)
     return 0;
 }
 
-const char *name_fault(const char *name)
-{
-    if (!*name)
-        return "is empty";
-    for (const unsigned char *at = (const unsigned char *)name; *at; at++)
-        if (*at < ' ' || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)) /* C0, DEL, C1 */
-            return "holds a control character";
-    return NULL;
-}
-
 json_t *strings_from_toml(const char *file, const char *what, const struct toml *value, struct error *err)
 {
     json_t *list;
@@ -99,4 +90,41 @@ json_t *strings_from_toml(const char *file, const char *what, const struct toml 
         json_array_append_new(list, json_string(item->as.string.data));
     }
     return list;
+}
+
+json_t *json_from_toml(const char *file, const char *what, const struct toml *value, struct error *err)
+{
+    json_t *json;
+
+    switch (value->type) {
+    case TOML_STRING:
+        return json_stringn_nocheck(value->as.string.data, value->as.string.length);
+    case TOML_INTEGER:
+        return json_integer(value->as.integer);
+    case TOML_FLOAT:
+        return json_real(value->as.real);
+    case TOML_BOOLEAN:
+        return json_boolean(value->as.boolean);
+    case TOML_ARRAY:
+        json = json_array();
+        for (size_t i = 0; i < value->as.array.count; i++)
+            if (json_array_append_new(json, json_from_toml(file, what, value->as.array.items[i], err))) {
+                json_decref(json);
+                return NULL;
+            }
+        return json;
+    case TOML_TABLE:
+        json = json_object();
+        for (size_t i = 0; i < value->as.table.count; i++)
+            if (json_object_setn_new_nocheck(
+                    json, value->as.table.members[i].key, value->as.table.members[i].key_length,
+                    json_from_toml(file, what, value->as.table.members[i].value, err))) {
+                json_decref(json);
+                return NULL;
+            }
+        return json;
+    default:
+        fault_expected(err, file, what, "what JSON can say", value);
+        return NULL;
+    }
 }

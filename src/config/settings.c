@@ -17,6 +17,7 @@
 #include <supervise/base/path.h>
 #include <supervise/base/say.h>
 #include <supervise/config/toml.h>
+#include <supervise/config/agents.h>
 #include <supervise/config/workflow.h>
 
 #define AT(field) .offset = offsetof(struct settings, field)
@@ -67,6 +68,7 @@ enum { SETTING_COUNT = sizeof table / sizeof *table };
 struct setting_origins {
     char *of[SETTING_COUNT]; /* NULL: built-in */
     json_t *of_tables;       /* "workflow.NAME", "agent.NAME.KEY" -> origin, where not built-in */
+    json_t *agents;          /* NULL until somebody asks: most commands are no agents */
 };
 
 static struct settings *settings_new(void)
@@ -76,7 +78,6 @@ static struct settings *settings_new(void)
     for (size_t i = 0; i < SETTING_COUNT; i++)
         setting_reset(&table[i], settings);
     settings->workflows = json_object();
-    settings->agents = agents_built_in();
     settings->origins = mem_alloc(sizeof *settings->origins);
     settings->origins->of_tables = json_object();
     return settings;
@@ -91,10 +92,24 @@ void settings_free(struct settings *settings)
         free(settings->origins->of[i]);
     }
     json_decref(settings->workflows);
-    json_decref(settings->agents);
+    json_decref(settings->origins->agents);
     json_decref(settings->origins->of_tables);
     free(settings->origins);
     free(settings);
+}
+
+json_t *settings_agents(const struct settings *settings)
+{
+    if (!settings->origins->agents)
+        settings->origins->agents = agents_built_in();
+    return settings->origins->agents;
+}
+
+const char *settings_agent_of(const struct settings *settings, char *const *argv)
+{
+    if (!settings->origins->agents && !agent_may_match(argv))
+        return NULL;
+    return agent_match(settings_agents(settings), argv);
 }
 
 static size_t number_of(const char *section, const char *name)
@@ -145,7 +160,7 @@ static int read_agents(struct settings *settings, const struct setting_file *fil
                        const struct toml_member *section, struct error *err)
 {
     for (size_t i = 0; i < section->value->as.table.count; i++)
-        if (agent_read(settings->agents, settings->origins->of_tables, file,
+        if (agent_read(settings_agents(settings), settings->origins->of_tables, file,
                        &section->value->as.table.members[i], err) < 0)
             return -1;
     return 0;
@@ -345,7 +360,7 @@ json_t *settings_json(const struct settings *settings)
 
         add_row(rows, full, setting_json(&table[i], settings), settings->origins->of[i]);
     }
-    json_object_foreach(settings->agents, name, agent)
+    json_object_foreach(settings_agents(settings), name, agent)
         json_object_foreach(agent, key, value) {
             AUTOFREE char *full = mem_printf("agent.%s.%s", name, key);
 

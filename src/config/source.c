@@ -149,24 +149,16 @@ static int cannot_read(const struct source *source, int number, struct error *er
 int source_read(const struct source *source, struct buf *text, struct error *err)
 {
     struct stat status;
-    char chunk[4096];
-    ssize_t length;
 
     if (source->fd < 0)
         return cannot_read(source, source->error, err);
     if (!source->named && fstat(source->fd, &status) == 0 && !S_ISREG(status.st_mode))
         return error_set(err, ERR_INVALID, "cannot read configuration %s (%s): not a regular file",
                          source->path, source->why);
-    buf_append(text, "", 0);
-    while ((length = read(source->fd, chunk, sizeof chunk)) != 0) {
-        if (length < 0 && errno == EINTR)
-            continue;
-        if (length < 0)
-            return cannot_read(source, errno, err);
-        buf_append(text, chunk, (size_t)length);
-        if (text->len > FILE_SIZE_MAX)
-            return error_set(err, ERR_INVALID, "cannot read configuration %s (%s): larger than 16 MiB",
-                             source->path, source->why);
-    }
-    return 0;
+    if (buf_read(text, source->fd, FILE_SIZE_MAX) == 0)
+        return 0;
+    if (errno == EFBIG)
+        return error_set(err, ERR_INVALID, "cannot read configuration %s (%s): larger than 16 MiB",
+                         source->path, source->why);
+    return cannot_read(source, errno, err);
 }

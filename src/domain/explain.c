@@ -38,7 +38,7 @@ static const struct sentence sentences[] = {
     {OUTCOME_SUCCESS, NEXT_NONE, "exit", "{end}{helped}"},
     {OUTCOME_SUCCESS, NEXT_NONE, "stages-done", "{end}, and every step of {stages} is done or skipped"},
 
-    {OUTCOME_INCOMPLETE, NEXT_LOG, "agent-unfinished",
+    {OUTCOME_INCOMPLETE, NEXT_DRIVE, "agent-unfinished",
      "{end}, but its own result record says that it did not finish{result}"},
     {OUTCOME_INCOMPLETE, NEXT_IN_SESSION, "no-session",
      "{end}, but it was to work in a session and had none"},
@@ -53,6 +53,7 @@ static const struct sentence sentences[] = {
     {OUTCOME_FAILED, NEXT_NONE, "spawn", "never started: {spawn}"},
     {OUTCOME_FAILED, NEXT_DRIVE, "orphaned",
      "its supervisor {gone}; how the command ended is unknown{cut-off}{threshold}"},
+    {OUTCOME_FAILED, NEXT_DRIVE, "unknown-end", "how it ended is not known: {unknown-end}"},
     {OUTCOME_FAILED, NEXT_LOG, "deadline", "{deadline}, and was stopped{after}{then}"},
     {OUTCOME_FAILED, NEXT_LOG, "signal", "{end}"},
     {OUTCOME_FAILED, NEXT_LOG, "exit", "{end}"},
@@ -70,7 +71,8 @@ static const char *key_of(const struct explain_facts *facts)
     if (facts->state == EXPLAIN_QUEUED)
         return "queued";
     if (facts->state == EXPLAIN_FINISHED)
-        return facts->verdict.reason;
+        return facts->unknown_end && word_is(facts->verdict.reason, "orphaned") ? "unknown-end"
+                                                                                : facts->verdict.reason;
     if (facts->lost)
         return "lost";
     return facts->unsupervised ? "unsupervised" : "running";
@@ -117,6 +119,9 @@ static enum next next_of(const struct explain_facts *facts)
 
     if (next == NEXT_DRIVE)
         next = driven_on(facts);
+    /* The agent's own conversation can go on, wherever it stopped. */
+    if (next == NEXT_LOG && facts->state == EXPLAIN_FINISHED && facts->agent_session)
+        next = NEXT_RESUME;
     if ((next == NEXT_LOG || next == NEXT_FOLLOW) && (facts->no_log || facts->never_ran))
         return NEXT_NONE;
     if ((next == NEXT_LOG || next == NEXT_FOLLOW || next == NEXT_RESUME) && !facts->number)

@@ -5,6 +5,8 @@
 
 #include <signal.h>
 
+#include <supervise/base/time.h>
+
 enum { STRAGGLERS_NAMED = 3 };
 
 static void put_quoted(struct buf *out, const char *lead, const char *text)
@@ -64,9 +66,20 @@ static void also_agent(struct buf *out, const struct explain_facts *facts)
         put_quoted(out, "; its own result record says ", facts->agent_result);
 }
 
+static void also_rate_limit(struct buf *out, const struct explain_facts *facts)
+{
+    char time[TIME_TEXT_SIZE];
+
+    if (facts->rate_limit_over_at == 0)
+        return;
+    time_format(facts->rate_limit_over_at, time);
+    buf_printf(out, "; the rate limit that it met is over at %s", time);
+}
+
+/* What the agent says of its end is in that line too, in a form for programs. */
 static void also_last_line(struct buf *out, const struct explain_facts *facts)
 {
-    if (!word_is_blank(facts->last_line))
+    if (!word_is_blank(facts->last_line) && !(facts->agent_result && *facts->last_line == '{'))
         put_quoted(out, "; its last line of output was ", facts->last_line);
 }
 
@@ -117,6 +130,7 @@ static const struct also {
     {NO_SUCCESS | OF(OUTCOME_CANCELLED), also_oom},
     {NO_SUCCESS | NOT_FINISHED, also_step},
     {NO_SUCCESS, also_agent},
+    {NO_SUCCESS, also_rate_limit},
     {NO_SUCCESS, also_last_line},
     {FINISHED, also_stragglers},
     {FINISHED, also_output_held},

@@ -226,15 +226,29 @@ static void put_threshold(struct buf *out, const struct explain_facts *facts)
     buf_puts(out, " without a heartbeat");
 }
 
+/* Without a length nothing was missed: it was asked for. */
+static void put_watchdog(struct buf *out, const struct explain_facts *facts)
+{
+    if (facts->deadline_ms <= 0) {
+        buf_puts(out, "asked to be ended by WATCHDOG=trigger");
+        return;
+    }
+    buf_puts(out, "sent no WATCHDOG=1 for ");
+    word_duration(out, facts->deadline_ms);
+}
+
 static void put_deadline(struct buf *out, const struct explain_facts *facts)
 {
     static const char *const texts[][2] = {
         {"timeout", "ran past its timeout"},
         {"idle-timeout", "was silent beyond its idle timeout"},
-        {"watchdog", "missed its watchdog"},
     };
     const char *text = "ran past its deadline";
 
+    if (word_is(facts->deadline, "watchdog")) {
+        put_watchdog(out, facts);
+        return;
+    }
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (word_is(facts->deadline, texts[i][0]))
             text = texts[i][1];
@@ -265,6 +279,11 @@ static void put_stopping(struct buf *out, const struct explain_facts *facts)
     put_why(out, facts);
 }
 
+static void put_unknown_end(struct buf *out, const struct explain_facts *facts)
+{
+    word_text(out, facts->unknown_end);
+}
+
 typedef void put_fn(struct buf *out, const struct explain_facts *facts);
 
 static const struct placeholder {
@@ -292,6 +311,7 @@ static const struct placeholder {
     {"stopping", put_stopping},
     {"then", put_then},
     {"threshold", put_threshold},
+    {"unknown-end", put_unknown_end},
     {"why", put_why},
 };
 

@@ -13,14 +13,20 @@
 #include <supervise/base/buf.h>
 #include <supervise/process/leader.h>
 
-/* sd_listen_fds(3): sockets passed to us are for the command, which must find its own pid there. */
-static char *listen_pid_of(char **environment)
-{
-    for (char **variable = environment; *variable; variable++)
-        if (strncmp(*variable, "LISTEN_PID=", 11) == 0)
-            return *variable + 11;
-    return NULL;
-}
+/*
+ * sd_listen_fds(3), sd_watchdog_enabled(3): what these variables say to us is for the command, which must
+ * find its own pid there.
+ */
+static const char *const pid_variables[] = {"LISTEN_PID=", "WATCHDOG_PID="};
+enum { PID_VARIABLES = sizeof pid_variables / sizeof *pid_variables };
+
+/* One of them, where it named us. */
+struct pid_variable {
+    char **place; /* in the environment */
+    char *before; /* what stood there */
+    char *text;   /* what stands there now, with room for any pid; NULL: it doesn't name us */
+    char *value;  /* in it, behind the '=' */
+};
 
 /* The decimal digits of a pid, without stdio. */
 static void write_pid(char *text, pid_t pid)
@@ -58,7 +64,8 @@ static void restore_signals(const struct inherited *inherited)
     sigprocmask(SIG_SETMASK, &inherited->mask, NULL);
 }
 
-static _Noreturn void become(const struct spawn_plan *plan, char *listen_pid, int report_fd, pid_t parent)
+static _Noreturn void become(const struct spawn_plan *plan, const struct pid_variable *pids, int report_fd,
+                             pid_t parent)
 {
     if (plan->own_group)
         setpgid(0, 0);
@@ -74,8 +81,9 @@ static _Noreturn void become(const struct spawn_plan *plan, char *listen_pid, in
             fail(report_fd, SPAWN_DESCRIPTORS);
     if (plan->cwd && chdir(plan->cwd))
         fail(report_fd, SPAWN_DIRECTORY);
-    if (listen_pid)
-        write_pid(listen_pid, getpid());
+    for (int i = 0; i < PID_VARIABLES; i++)
+        if (pids[i].text)
+            write_pid(pids[i].value, getpid());
     environ = plan->environment;
     restore_signals(plan->inherited);
     execvp(plan->argv[0], plan->argv);
@@ -83,24 +91,35 @@ static _Noreturn void become(const struct spawn_plan *plan, char *listen_pid, in
     _exit(127);
 }
 
-/* The variable with room for any pid, where it names us; NULL otherwise. The caller frees. */
-static char *make_room_for_pid(char **environment, char ***place)
+static void make_room_for_pid(char **environment, const char *name, struct pid_variable *pid)
 {
-    char *value = listen_pid_of(environment);
+    size_t length = strlen(name);
     char own[16];
 
+    *pid = (struct pid_variable){0};
     snprintf(own, sizeof own, "%d", (int)getpid());
-    if (!value || strcmp(value, own) != 0)
-        return NULL;
-    for (*place = environment; **place != value - 11; (*place)++)
-        ;
-    return memcpy(mem_alloc(32), "LISTEN_PID=", 11);
+    for (char **place = environment; *place; place++) {
+        if (strncmp(*place, name, length) != 0 || strcmp(*place + length, own) != 0)
+            continue;
+        *pid = (struct pid_variable){place, *place, mem_alloc(length + sizeof own), NULL};
+        memcpy(pid->text, *place, length);
+        pid->value = pid->text + length;
+        *place = pid->text;
+        return;
+    }
+}
+
+static void put_back(struct pid_variable *pid)
+{
+    if (pid->text)
+        *pid->place = pid->before;
+    free(pid->text);
 }
 
 /* What a fork of the command needs to know, on a terminal of its own or not. */
 struct start {
     const struct spawn_plan *plan;
-    char *listen_pid;
+    struct pid_variable pids[PID_VARIABLES];
     int report;
     pid_t parent; /* who it must still be a child of */
 };
@@ -113,7 +132,7 @@ static pid_t fork_command(void *context)
     start->parent = getpid();
     pid = fork();
     if (pid == 0)
-        become(start->plan, start->listen_pid, start->report, start->parent);
+        become(start->plan, start->pids, start->report, start->parent);
     /* Here too, so that the group exists whichever of the two comes first; after the exec it fails and
      * needn't succeed. */
     if (pid > 0 && start->plan->own_group)
@@ -165,10 +184,7 @@ static pid_t fork_leader(struct start *start, struct child *child)
 int spawn_start(const struct spawn_plan *plan, struct child *child, struct error *err)
 {
     int ends[2], number;
-    char **place = NULL;
-    char *before = NULL;
-    AUTOFREE char *listen_pid = make_room_for_pid(plan->environment, &place);
-    struct start start = {plan, listen_pid ? listen_pid + 11 : NULL, -1, -1};
+    struct start start = {.plan = plan, .report = -1, .parent = -1};
 
     *child = NO_CHILD;
     if (pipe2(ends, O_CLOEXEC)) {
@@ -177,15 +193,13 @@ int spawn_start(const struct spawn_plan *plan, struct child *child, struct error
         errno = number;
         return -1;
     }
-    if (listen_pid) {
-        before = *place;
-        *place = listen_pid;
-    }
+    for (int i = 0; i < PID_VARIABLES; i++)
+        make_room_for_pid(plan->environment, pid_variables[i], &start.pids[i]);
     start.report = ends[1];
     child->pid = plan->terminal >= 0 ? fork_leader(&start, child) : fork_command(&start);
     number = errno;
-    if (listen_pid)
-        *place = before;
+    for (int i = 0; i < PID_VARIABLES; i++)
+        put_back(&start.pids[i]);
     close(ends[1]);
     child->handshake = ends[0];
     if (child->pid > 0)

@@ -18,8 +18,8 @@ const size_t event_field_count = sizeof event_fields / sizeof *event_fields;
 int event_insert(struct ledger *ledger, int64_t at, const char *type, const char *session,
                  const char *execution, const char *data, struct error *err)
 {
-    return sql_run(
-        ledger, err,
+    return sql_run_kept(
+        ledger, &ledger->event, err,
         "INSERT INTO events (at, type, session, execution, data) VALUES"
         " (?1, ?2, coalesce(?3, (SELECT session FROM executions WHERE uid = ?4)), ?4, coalesce(?5, '{}'))",
         "itttt", at, type, session, execution, data);

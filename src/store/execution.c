@@ -10,6 +10,7 @@
 
 #include <supervise/base/buf.h>
 #include <supervise/base/time.h>
+#include <supervise/domain/outcome.h>
 
 /* ---- The beginning ---- */
 
@@ -59,9 +60,7 @@ static int take_session(struct ledger *ledger, const struct execution_start *sta
         return session_insert(ledger, begun->session, start->workflow, start->workflow_definition, start->uid,
                               start->started_at, err);
     if (strcmp((const char *)sqlite3_column_text(statement, 0), "active") != 0)
-        return error_set(err, ERR_INVARIANT,
-                         "session %s is closed; `supervise session begin --session %s` opens it again",
-                         begun->session, begun->session);
+        return session_refuse_closed(begun->session, err);
     return session_same_workflow(begun->session, (const char *)sqlite3_column_text(statement, 1),
                                  start->workflow, err);
 }
@@ -249,7 +248,7 @@ int execution_intend_stop(struct ledger *ledger, const char *uid, const char *st
 
 /* What the ledger knows that decides how the end is written. */
 struct standing {
-    bool known, ended, session;
+    bool known, ended, session, require_session;
     int64_t exit_code;
     char *stopped_by;
     bool settled_completed;
@@ -262,7 +261,7 @@ static int read_standing(struct ledger *ledger, const char *uid, struct standing
         "SELECT finished_at IS NOT NULL, exit_code, stopped_by, drives AND 'completed' "
         "IS"
         " (SELECT r.settled_as FROM rounds r WHERE r.session = e.session ORDER BY r.id DESC LIMIT 1),"
-        " session IS NOT NULL FROM executions e WHERE uid = ?",
+        " session IS NOT NULL, require_session FROM executions e WHERE uid = ?",
         "t", uid);
     int step;
 
@@ -277,6 +276,7 @@ static int read_standing(struct ledger *ledger, const char *uid, struct standing
     standing->stopped_by = mem_strdup((const char *)sqlite3_column_text(statement, 2));
     standing->settled_completed = sqlite3_column_int(statement, 3);
     standing->session = sqlite3_column_int(statement, 4);
+    standing->require_session = sqlite3_column_int(statement, 5);
     return 0;
 }
 
@@ -301,7 +301,8 @@ static const char FINISH[] =
     " spawn_errno = ?6, duration_ms = ?7, usage = ?8, facts = json_patch(facts, ?9),"
     " activity_at = max(coalesce(activity_at, ?10), coalesce(?10, activity_at)), pid = NULL, pid_start = "
     "NULL,"
-    " socket = NULL, agent_session = coalesce(agent_session, ?11),"
+    " socket = NULL, agent_session = coalesce(agent_session, ?11), agent_result = ?13, agent_unfinished = "
+    "?14,"
     " notes = CASE WHEN ?12 IS NULL THEN notes ELSE json_insert(notes, '$[#]', ?12) END, opening = (SELECT "
     "max(r.id) FROM rounds r WHERE r.session = executions.session)"
     " WHERE uid = ?1";
@@ -311,30 +312,67 @@ static const char ADD_SEEN[] = "UPDATE executions SET signal = ?2, usage = ?3, f
                                "?4), duration_ms = ?5, pid = NULL,"
                                " pid_start = NULL, socket = NULL WHERE uid = ?1";
 
-static int finished_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
-                          struct error *err)
+/* The event of an end that is judged so now. */
+static int finished_event(struct ledger *ledger, const char *uid, int64_t at, const char *type,
+                          int64_t exit_code, int64_t signal, int64_t duration_ms, const char *outcome,
+                          const char *reason, struct error *err)
 {
     json_t *data = json_object();
     AUTOFREE char *text = NULL;
 
-    json_object_set_new(data, "exit_code", json_integer(row->exit_code));
-    if (row->signal != NO_INT)
-        json_object_set_new(data, "signal", json_integer(row->signal));
-    json_object_set_new(data, "outcome", json_string(row->outcome));
-    json_object_set_new(data, "reason", json_string(row->reason));
-    if (row->duration_ms != NO_INT)
-        json_object_set_new(data, "duration_ms", json_integer(row->duration_ms));
+    json_object_set_new(data, "exit_code", json_integer(exit_code));
+    if (signal != NO_INT)
+        json_object_set_new(data, "signal", json_integer(signal));
+    json_object_set_new(data, "outcome", json_string(outcome));
+    json_object_set_new(data, "reason", json_string(reason));
+    if (duration_ms != NO_INT)
+        json_object_set_new(data, "duration_ms", json_integer(duration_ms));
     text = json_dumps(data, JSON_COMPACT);
     json_decref(data);
-    return event_insert(ledger, at, type, row->session, row->uid, text, err);
+    return event_insert(ledger, at, type, NULL, uid, text, err);
+}
+
+int execution_finished_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
+                             struct error *err)
+{
+    return finished_event(ledger, row->uid, at, type, row->exit_code, row->signal, row->duration_ms,
+                          row->outcome, row->reason, err);
+}
+
+/*
+ * Of what has no session, and was stopped by nobody, the end alone decides. To read it back through the view
+ * would cost more than to write it.
+ */
+static bool decides_alone(const struct standing *standing)
+{
+    return !standing->session && !standing->stopped_by && !standing->ended;
+}
+
+static int plain_event(struct ledger *ledger, const struct execution_end *end,
+                       const struct standing *standing, int64_t exit_code, const char *by, struct error *err)
+{
+    struct verdict verdict = outcome_of(&(struct outcome_facts){
+        .finished = true,
+        .exit_code = (int)exit_code,
+        .signal = end->signal == NO_INT ? 0 : (int)end->signal,
+        .stopped = by != NULL,
+        .require_session = standing->require_session,
+        .agent_unfinished = end->agent_unfinished,
+    });
+
+    return finished_event(ledger, end->uid, end->finished_at, "execution_finished", exit_code, end->signal,
+                          end->duration_ms, outcome_name(verdict.outcome), verdict.reason, err);
 }
 
 static int write_end(struct ledger *ledger, const struct execution_end *end, const struct standing *standing,
                      struct execution **row, struct error *err)
 {
     const char *by = stopped_by(standing, end);
+    int64_t exit_code = written_code(standing, end, by);
     bool recovered = standing->ended;
 
+    if (end->said && said_write(ledger, end->uid, end->said, err))
+        return -1;
     for (size_t i = 0; i < end->event_count; i++)
         if (event_insert(ledger, end->events[i].at, end->events[i].type, NULL, end->uid, end->events[i].data,
                          err))
@@ -343,24 +381,28 @@ static int write_end(struct ledger *ledger, const struct execution_end *end, con
                 "tii"
                 "iti"
                 "itti"
-                "tt",
-                end->uid, end->finished_at, written_code(standing, end, by), end->signal, by,
-                end->spawn_errno, end->duration_ms, end->usage, end->facts, end->activity_at,
-                end->agent_session, end->note) ||
-        (standing->session &&
-         steps_abort_of(ledger, end->uid, "its execution ended", end->finished_at, err)) ||
-        execution_judge(ledger, end->uid, row, err))
+                "tt"
+                "ti",
+                end->uid, end->finished_at, exit_code, end->signal, by, end->spawn_errno, end->duration_ms,
+                end->usage, end->facts, end->activity_at, end->agent_session, end->note, end->agent_result,
+                (int64_t)end->agent_unfinished) ||
+        (standing->session && steps_abort_of(ledger, end->uid, "its execution ended", end->finished_at, err)))
         return -1;
-    return finished_event(ledger, *row, end->finished_at,
-                          recovered ? "execution_recovered" : "execution_finished", err);
+    if (decides_alone(standing))
+        return plain_event(ledger, end, standing, exit_code, by, err);
+    if (execution_judge(ledger, end->uid, row, err))
+        return -1;
+    return execution_finished_event(ledger, *row, end->finished_at,
+                                    recovered ? "execution_recovered" : "execution_finished", err);
 }
 
-int execution_finish(struct ledger *ledger, const struct execution_end *end, struct execution **row,
-                     struct error *err)
+int execution_finish(struct ledger *ledger, const struct execution_end *end, bool *known,
+                     struct execution **row, struct error *err)
 {
     struct standing standing;
     int result;
 
+    *known = false;
     *row = NULL;
     if (sql_begin(ledger, err))
         return -1;
@@ -375,6 +417,7 @@ int execution_finish(struct ledger *ledger, const struct execution_end *end, str
     }
     free(standing.stopped_by);
     result = sql_end(ledger, result, err);
+    *known = standing.known && result == 0;
     if (result) {
         execution_free(*row);
         *row = NULL;

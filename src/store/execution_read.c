@@ -49,6 +49,7 @@ const struct field execution_fields[] = {
     {"agent", FIELD_TEXT, AT(agent), true},
     {"agent_session", FIELD_TEXT, AT(agent_session), true},
     {"agent_result", FIELD_JSON, AT(agent_result), true},
+    {"agent_unfinished", FIELD_BOOL, AT(agent_unfinished), false},
     {"usage", FIELD_JSON, AT(usage), true},
     {"notes", FIELD_JSON, AT(notes), true},
     {"argv", FIELD_BLOB, AT(argv), false},
@@ -220,7 +221,7 @@ static enum settled settled_from_name(const char *name)
     return SETTLED_OPEN;
 }
 
-static void judge(struct execution *e, bool agent_unfinished)
+static void judge(struct execution *e)
 {
     struct verdict verdict = outcome_of(&(struct outcome_facts){
         .finished = e->finished_at != NO_INT,
@@ -230,7 +231,7 @@ static void judge(struct execution *e, bool agent_unfinished)
         .session = e->session != NULL,
         .drives = e->drives == 1,
         .require_session = e->require_session == 1,
-        .agent_unfinished = agent_unfinished,
+        .agent_unfinished = e->agent_unfinished == 1,
         .settled = settled_from_name(e->settled_as),
     });
 
@@ -245,7 +246,6 @@ int execution_judge(struct ledger *ledger, const char *uid, struct execution **e
                                     "WHERE uid = ?1 AND stages IS NULL");
     AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "t", uid);
     struct execution_list list;
-    int64_t unfinished;
 
     if (!statement || executions_load(ledger, statement, &list, err))
         return -1;
@@ -253,10 +253,7 @@ int execution_judge(struct ledger *ledger, const char *uid, struct execution **e
         return execution_get(ledger, uid, execution, err);
     *execution = list.items[0];
     free(list.items);
-    if (sql_integer(ledger, err, &unfinished, "SELECT agent_unfinished FROM executions WHERE uid = ?", "t",
-                    uid))
-        return -1;
-    judge(*execution, unfinished == 1);
+    judge(*execution);
     return 0;
 }
 

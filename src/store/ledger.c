@@ -2,6 +2,7 @@
  * Opening the ledger: whose file it is, how it waits for locks, and an empty one where there is nothing to
  * read. The file is made by us, 0600, before SQLite sees it: SQLite gives its -wal and -shm the same mode.
  */
+#include "memory.h"
 #include "sql.h"
 
 #include <fcntl.h>
@@ -124,6 +125,7 @@ static int open_db(struct ledger *ledger, const char *name, int flags, bool sync
 {
     int code;
 
+    sql_finalize(&ledger->event);
     sqlite3_close(ledger->db);
     ledger->db = NULL;
     code = sqlite3_open_v2(name, &ledger->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
@@ -186,21 +188,12 @@ static int open_empty(struct ledger *ledger, struct error *err)
 static int open_immutable(struct ledger *ledger, int64_t *version, struct error *err)
 {
     AUTOFREE char *wal = mem_printf("%s-wal", ledger->path);
-    struct buf name = {0};
+    AUTOFREE char *name = sql_file_uri(ledger->path, "immutable=1");
     struct stat status;
-    int result;
 
     if (stat(wal, &status) == 0 && status.st_size > 0)
         return -1;
-    buf_puts(&name, "file:");
-    for (const char *c = ledger->path; *c; c++)
-        buf_printf(&name, strchr("%?#", *c) ? "%%%02X" : "%c", *c);
-    buf_puts(&name, "?immutable=1");
-    result = open_db(ledger, name.data, SQLITE_OPEN_READONLY, false, err) || identify(ledger, version, err)
-                 ? -1
-                 : 0;
-    buf_free(&name);
-    return result;
+    return open_db(ledger, name, SQLITE_OPEN_READONLY, false, err) || identify(ledger, version, err) ? -1 : 0;
 }
 
 /* Ends that wait in the spool are shown as if they stood there, in a copy that no other sees. */
@@ -254,6 +247,7 @@ static void configure_once(void)
 {
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    memory_use();
 }
 
 struct ledger *ledger_open(const struct ledger_options *options, enum ledger_mode mode, struct error *err)
@@ -273,6 +267,7 @@ void ledger_close(struct ledger *ledger)
 {
     if (!ledger)
         return;
+    sql_finalize(&ledger->event);
     sqlite3_close(ledger->db);
     free(ledger->path);
     free(ledger);

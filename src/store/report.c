@@ -56,9 +56,7 @@ static int check_active(struct ledger *ledger, const char *id, struct error *err
     if (sql_integer(ledger, err, &active, "SELECT status = 'active' FROM sessions WHERE id = ?", "t", id))
         return -1;
     if (!active)
-        return error_set(err, ERR_INVARIANT,
-                         "session %s is closed; `supervise session begin --session %s` opens it again", id,
-                         id);
+        return session_refuse_closed(id, err);
     return 0;
 }
 
@@ -80,6 +78,25 @@ int report_session(struct ledger *ledger, const char *option, const char *execut
         return -1;
     /* A helper goes on helping its own, whatever it reports to. */
     return execution && !own ? session_link_execution(ledger, *id, execution, at, &linked, err) : 0;
+}
+
+int report_stage(struct ledger *ledger, const char *session, const char *stage, struct error *err)
+{
+    AUTOFREE char *declared = NULL;
+
+    /* Nothing where the stage is declared, or needn't be. */
+    if (sql_text(ledger, err, &declared,
+                 "SELECT coalesce(group_concat(g.value ->> '$.name', ', '), 'none')"
+                 " FROM sessions s LEFT JOIN json_each(s.definition, '$.stages') g"
+                 " WHERE s.id = ?1 AND s.definition ->> '$.strict'"
+                 " GROUP BY s.id HAVING coalesce(sum(g.value ->> '$.name' = ?2), 0) = 0",
+                 "tt", session, stage))
+        return -1;
+    if (!declared)
+        return 0;
+    return error_set(err, ERR_ILLEGAL,
+                     "session %s has no stage \"%s\", and its workflow is strict: its stages are %s", session,
+                     stage, declared);
 }
 
 int report_progress(struct ledger *ledger, const char *execution, int64_t at, struct error *err)

@@ -58,6 +58,15 @@ static json_t *start_json(const struct execution_start *start, const struct exec
         "require_session", start->require_session, "argv", exact_bytes(start->argv, start->argv_size));
 }
 
+static json_t *said_json(const struct execution_said *said)
+{
+    if (!said)
+        return json_null();
+    return json_pack("{s:b, s:b, s:o, s:o, s:o, s:I}", "ready", said->ready, "stopping", said->stopping,
+                     "status", text(said->status), "error_number", number(said->error_number), "exit_status",
+                     number(said->exit_status), "at", (json_int_t)said->at);
+}
+
 static json_t *end_json(const struct execution_end *end)
 {
     json_t *events = json_array();
@@ -65,13 +74,14 @@ static json_t *end_json(const struct execution_end *end)
     for (size_t i = 0; i < end->event_count; i++)
         json_array_append_new(events, json_pack("{s:s, s:s, s:I}", "type", end->events[i].type, "data",
                                                 end->events[i].data, "at", (json_int_t)end->events[i].at));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "exit_code",
-                     number(end->exit_code), "signal", number(end->signal), "spawn_errno",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}",
+                     "exit_code", number(end->exit_code), "signal", number(end->signal), "spawn_errno",
                      number(end->spawn_errno), "duration_ms", number(end->duration_ms), "activity_at",
                      number(end->activity_at), "finished_at", number(end->finished_at), "stopped",
                      json_boolean(end->stopped), "stopped_by", text(end->stopped_by), "usage",
                      text(end->usage), "facts", text(end->facts), "agent_session", text(end->agent_session),
-                     "note", text(end->note), "events", events);
+                     "agent_result", text(end->agent_result), "agent_unfinished", end->agent_unfinished,
+                     "note", text(end->note), "said", said_json(end->said), "events", events);
 }
 
 /* Whole or not at all: a temporary file, synced, renamed. */

@@ -94,12 +94,26 @@ static int insert_unknown(struct ledger *ledger, const json_t *execution, struct
     return result;
 }
 
+static struct execution_said get_said(const json_t *object)
+{
+    return (struct execution_said){
+        .ready = json_is_true(json_object_get(object, "ready")),
+        .stopping = json_is_true(json_object_get(object, "stopping")),
+        .status = get_text(object, "status"),
+        .error_number = get_number(object, "error_number"),
+        .exit_status = get_number(object, "exit_status"),
+        .at = get_number(object, "at"),
+    };
+}
+
 static int take_end(struct ledger *ledger, const json_t *whole, struct error *err)
 {
     const json_t *execution = json_object_get(whole, "execution"), *end = json_object_get(whole, "end");
     json_t *list = json_object_get(end, "events"), *event;
     size_t count = json_array_size(list), i;
     struct execution_event *events = mem_alloc(count * sizeof *events);
+    const json_t *told = json_object_get(end, "said");
+    struct execution_said said = get_said(told);
     struct execution_end finish = {
         .uid = get_text(execution, "uid"),
         .exit_code = get_number(end, "exit_code"),
@@ -113,20 +127,24 @@ static int take_end(struct ledger *ledger, const json_t *whole, struct error *er
         .usage = get_text(end, "usage"),
         .facts = get_text(end, "facts"),
         .agent_session = get_text(end, "agent_session"),
+        .agent_result = get_text(end, "agent_result"),
+        .agent_unfinished = json_is_true(json_object_get(end, "agent_unfinished")),
         .note = get_text(end, "note"),
+        .said = json_is_object(told) ? &said : NULL,
         .events = events,
         .event_count = count,
     };
-    struct execution *row;
+    struct execution *row = NULL;
+    bool known;
     int result;
 
     json_array_foreach(list, i, event)
         events[i] = (struct execution_event){
             get_text(event, "type"), (char *)(uintptr_t)get_text(event, "data"), get_number(event, "at")};
-    result = execution_finish(ledger, &finish, &row, err);
-    if (!result && !row && insert_unknown(ledger, execution, err) == 0)
-        result = execution_finish(ledger, &finish, &row, err);
-    if (!result && !row)
+    result = execution_finish(ledger, &finish, &known, &row, err);
+    if (!result && !known && insert_unknown(ledger, execution, err) == 0)
+        result = execution_finish(ledger, &finish, &known, &row, err);
+    if (!result && !known)
         result = error_set(err, ERR_OTHER, "cannot write that row");
     execution_free(row);
     free(events);

@@ -112,6 +112,26 @@ int sql_run(struct ledger *ledger, struct error *err, const char *sql, const cha
     return step;
 }
 
+int sql_run_kept(struct ledger *ledger, sqlite3_stmt **kept, struct error *err, const char *sql,
+                 const char *format, ...)
+{
+    va_list args;
+    int step = -1;
+
+    va_start(args, format);
+    if (!*kept)
+        *kept = bind_list(ledger, err, sql, format, args);
+    else if (bind_all(*kept, format, args) != SQLITE_OK)
+        sql_finalize(kept);
+    va_end(args);
+    if (*kept)
+        step = sql_step(ledger, *kept, err);
+    sqlite3_reset(*kept);
+    if (step < 0)
+        sql_finalize(kept);
+    return step;
+}
+
 /* The first row of a statement: 1 with it, 0 where there is none, -1. The caller finalizes. */
 static int first_row(struct ledger *ledger, struct error *err, sqlite3_stmt **statement, const char *sql,
                      const char *format, va_list args)
@@ -224,4 +244,15 @@ char *sql_select(const struct field *fields, size_t count, const char *const *ab
                    named(absent, fields[i].name) ? "NULL" : fields[i].name);
     buf_printf(&sql, " FROM %s %s", view, tail);
     return buf_take(&sql);
+}
+
+char *sql_file_uri(const char *path, const char *query)
+{
+    struct buf uri = {0};
+
+    buf_puts(&uri, "file:");
+    for (const char *c = path; *c; c++)
+        buf_printf(&uri, strchr("%?#", *c) ? "%%%02X" : "%c", *c);
+    buf_printf(&uri, "?%s", query);
+    return buf_take(&uri);
 }

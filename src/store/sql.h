@@ -16,6 +16,7 @@ struct ledger {
     int64_t busy_timeout_ms;
     int64_t busy_since;     /* awake ms: when the wait that is going on began */
     uint64_t device, inode; /* of the file that is open; 0, 0: in memory */
+    sqlite3_stmt *event; /* the INSERT of an event: almost every transaction has one, and it costs triggers */
 };
 
 /* Text and blob parameters that are not copied live until the statement is done. */
@@ -32,6 +33,10 @@ sqlite3_stmt *sql_bind(struct ledger *ledger, struct error *err, const char *sql
 
 /* One statement to its end; its rows are ignored. */
 int sql_run(struct ledger *ledger, struct error *err, const char *sql, const char *format, ...);
+
+/* The same with a statement that is kept in *kept for the next time. */
+int sql_run_kept(struct ledger *ledger, sqlite3_stmt **kept, struct error *err, const char *sql,
+                 const char *format, ...);
 
 /* SQLITE_ROW gives 1, the end 0, an error -1. */
 int sql_step(struct ledger *ledger, sqlite3_stmt *statement, struct error *err);
@@ -60,6 +65,9 @@ void sql_unload(const struct field *fields, size_t count, void *object); /* free
  * caller frees. */
 char *sql_select(const struct field *fields, size_t count, const char *const *absent, const char *view,
                  const char *tail);
+
+/* The path as a URI that SQLite opens, with "immutable=1" or the like; the caller frees. */
+char *sql_file_uri(const char *path, const char *query);
 
 /* Brings the schema to the newest version, a copy of an older file first (migrate.c). */
 int ledger_migrate(struct ledger *ledger, struct error *err);

@@ -1,6 +1,6 @@
 /*
- * The clocks of a life: its deadlines, counted while the machine is awake (CLOCK_MONOTONIC, as libev's timers
- * are), its heartbeat, and the sweeps it does for all.
+ * The clocks of a life: its deadlines, the watchdog among them, counted while the machine is awake
+ * (CLOCK_MONOTONIC, as libev's timers are), its heartbeat, and the sweeps it does for all.
  */
 #include "life.h"
 
@@ -11,10 +11,12 @@ static double seconds(int64_t ms)
     return (double)ms / 1000;
 }
 
+/* Of the lowest priority: what else has happened when it strikes is dealt with before. */
 static void start_timer(struct life *life, ev_timer *timer,
                         void (*callback)(struct ev_loop *, ev_timer *, int), double after, double repeat)
 {
     ev_timer_init(timer, callback, after, repeat);
+    ev_set_priority(timer, EV_MINPRI);
     timer->data = life;
     ev_timer_start(life->loop, timer);
 }
@@ -35,13 +37,24 @@ static void deadline_struck(struct life *life, const char *which, int64_t ms)
     life_go_on(life);
 }
 
-static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int events)
+static void timeout_passed(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     struct life *life = watcher->data;
 
     (void)loop;
     (void)events;
     deadline_struck(life, "timeout", life->plan->timeout_ms);
+}
+
+/*
+ * Once more round the loop, which looks at what waits: whoever was stopped and continued finds the time over
+ * before the messages that came meanwhile.
+ */
+static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    start_timer(watcher->data, watcher, timeout_passed, 0, 0);
 }
 
 /* Reports of others reach the ledger only: it is asked before the deadline is said to have passed. */
@@ -60,6 +73,62 @@ static void on_idle(struct ev_loop *loop, ev_timer *watcher, int events)
         deadline_struck(life, "idle-timeout", limit);
     else
         start_timer(life, watcher, on_idle, seconds(left), 0);
+}
+
+/* ---- What sd_notify(3) asks of the clocks ---- */
+
+static void watchdog_missed(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct life *life = watcher->data;
+
+    (void)loop;
+    (void)events;
+    deadline_struck(life, "watchdog", life->watchdog_ms);
+}
+
+/* Once more round the loop, as with the timeout. */
+static void on_watchdog(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    start_timer(watcher->data, watcher, watchdog_missed, 0, 0);
+}
+
+void clocks_watch(struct life *life)
+{
+    ev_timer_stop(life->loop, &life->on_watchdog);
+    if (!life->watchdog_ms || life->child_gone)
+        return;
+    ev_now_update(life->loop);
+    start_timer(life, &life->on_watchdog, on_watchdog, seconds(life->watchdog_ms), 0);
+}
+
+void clocks_watchdog_usec(struct life *life, int64_t usec)
+{
+    life->watchdog_ms = usec / 1000 + (usec % 1000 != 0);
+    clocks_watch(life);
+}
+
+void clocks_watchdog_trigger(struct life *life)
+{
+    deadline_struck(life, "watchdog", 0);
+}
+
+/* Where it would strike before: whoever needs still more time asks again. */
+static void extend(struct life *life, ev_timer *timer, void (*callback)(struct ev_loop *, ev_timer *, int),
+                   double after)
+{
+    if (!ev_is_active(timer) || ev_timer_remaining(life->loop, timer) >= after)
+        return;
+    ev_timer_stop(life->loop, timer);
+    start_timer(life, timer, callback, after, 0);
+}
+
+void clocks_extend(struct life *life, int64_t usec)
+{
+    ev_now_update(life->loop);
+    extend(life, &life->on_timeout, on_timeout, (double)usec / 1000000);
+    extend(life, &life->on_watchdog, on_watchdog, (double)usec / 1000000);
 }
 
 static void on_heartbeat(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -91,6 +160,8 @@ void clocks_start(struct life *life)
         start_timer(life, &life->on_timeout, on_timeout, seconds(plan->timeout_ms), 0);
     if (plan->idle_timeout_ms)
         start_timer(life, &life->on_idle, on_idle, seconds(plan->idle_timeout_ms), 0);
+    life->watchdog_ms = life->control.path ? plan->watchdog_ms : 0;
+    clocks_watch(life);
     start_timer(life, &life->on_heartbeat, on_heartbeat, beat, beat);
     start_timer(life, &life->on_sweep, on_sweep, sweep, sweep);
 }
@@ -99,4 +170,5 @@ void clocks_child_gone(struct life *life)
 {
     ev_timer_stop(life->loop, &life->on_timeout);
     ev_timer_stop(life->loop, &life->on_idle);
+    ev_timer_stop(life->loop, &life->on_watchdog);
 }

@@ -18,7 +18,7 @@
 #include <supervise/domain/stop.h>
 #include <supervise/store/spool.h>
 
-enum { FINISH_TRIES = 5 };
+enum { FINISH_TRIES = 5, AGENT_SAYS_COLUMNS = 200 };
 
 static int64_t own_code(const struct life *life)
 {
@@ -80,6 +80,7 @@ static char *facts_json(const struct life *life)
     json_t *facts = json_object();
     const char *last = life->log ? log_writer_last_line(life->log) : NULL;
     int64_t slept = suspended_ms(life);
+    AUTOFREE char *says = agent_reader_text(life->reader);
     char *text;
 
     json_object_set_new(facts, "capture", json_string(captures[life->plan->capture]));
@@ -105,6 +106,10 @@ static char *facts_json(const struct life *life)
         json_object_set_new(facts, "stragglers", straggler_names(life->stragglers));
     if (life->output_held)
         json_object_set_new(facts, "output_held", json_true());
+    if (says)
+        json_object_set_new(facts, "agent_says", json_stringn(says, text_fit(says, AGENT_SAYS_COLUMNS)));
+    if (agent_reader_rate_limit(life->reader))
+        json_object_set_new(facts, "rate_limit_over_at", json_integer(agent_reader_rate_limit(life->reader)));
     if (life->log_lost_text)
         json_object_set_new(facts, "log_lost", json_string(life->log_lost_text));
     if (life->deadline && life->stopped_first)
@@ -144,8 +149,8 @@ static size_t events_of(const struct life *life, struct execution_event events[3
 }
 
 /* Five tries, with growing pauses, within the busy timeout in all. */
-static int finish_in_ledger(struct life *life, const struct execution_end *end, struct execution **row,
-                            struct error *err)
+static int finish_in_ledger(struct life *life, const struct execution_end *end, bool *known,
+                            struct execution **row, struct error *err)
 {
     int64_t whole = life->plan->settings->store_busy_timeout, began = awake_now_ms();
 
@@ -157,7 +162,7 @@ static int finish_in_ledger(struct life *life, const struct execution_end *end, 
             error_set(err, ERR_OTHER,
                       "cannot write to the ledger %s: the file there is not the one that was open",
                       ledger_path(life->ledger));
-        else if (execution_finish(life->ledger, end, row, err) == 0)
+        else if (execution_finish(life->ledger, end, known, row, err) == 0)
             return 0;
         if (try + 1 < FINISH_TRIES && pause_ms < left)
             nanosleep(&(struct timespec){pause_ms / 1000, pause_ms % 1000 * 1000000}, NULL);
@@ -165,7 +170,7 @@ static int finish_in_ledger(struct life *life, const struct execution_end *end, 
     return -1;
 }
 
-/* What is known without the ledger: the row as this process would have written it. */
+/* What is known without the ledger: the row as this process wrote it, or would have. */
 static struct execution *row_from_memory(const struct life *life, const struct execution_end *end)
 {
     struct execution *row = mem_alloc(sizeof *row);
@@ -175,7 +180,8 @@ static struct execution *row_from_memory(const struct life *life, const struct e
                                   .signal = end->signal == NO_INT ? 0 : (int)end->signal,
                                   .session = life->begun.session != NULL,
                                   .drives = life->begun.drives,
-                                  .require_session = life->plan->require_session};
+                                  .require_session = life->plan->require_session,
+                                  .agent_unfinished = end->agent_unfinished};
     struct verdict verdict;
 
     if (end->stopped_by && end->exit_code >= 0)
@@ -188,7 +194,10 @@ static struct execution *row_from_memory(const struct life *life, const struct e
     if (life->ledger)
         row->id = life->begun.id;
     row->uid = mem_strdup(life->uid);
+    row->name = mem_strdup(life->plan->name);
     row->command = command_json(life->plan->argv, &exact);
+    row->log = mem_strdup(life->log_path);
+    row->agent_session = mem_strdup(end->agent_session);
     row->state = mem_strdup("finished");
     row->outcome = mem_strdup(outcome_name(verdict.outcome));
     row->reason = mem_strdup(verdict.reason);
@@ -201,6 +210,7 @@ static struct execution *row_from_memory(const struct life *life, const struct e
     row->started_at = life->started_wall;
     row->finished_at = end->finished_at;
     row->stopped_by = mem_strdup(end->stopped_by);
+    row->status_text = mem_strdup(life->notified.status);
     row->facts = mem_strdup(end->facts);
     return row;
 }
@@ -238,7 +248,10 @@ void record_end(struct life *life, struct run_result *result)
     AUTOFREE char *usage = usage_json();
     AUTOFREE char *facts = facts_json(life);
     AUTOFREE char *note = ignored_session(life);
+    AUTOFREE char *agent_result = agent_reader_result(life->reader);
     struct execution_event events[3];
+    struct execution_said said;
+    bool any_said = notify_unwritten(life, &said);
     struct execution_end end = {
         .uid = life->uid,
         .exit_code = own_code(life),
@@ -253,14 +266,18 @@ void record_end(struct life *life, struct run_result *result)
                                                             : NULL,
         .usage = usage,
         .agent_session = agent_scan_session(life->scan),
+        .agent_result = agent_result,
+        .agent_unfinished = agent_reader_unfinished(life->reader),
         .note = note,
         .facts = facts,
+        .said = any_said ? &said : NULL,
         .events = events,
         .event_count = events_of(life, events),
     };
     struct error err = {ERR_OTHER, "the row is not in the ledger any more"};
+    bool known = false;
 
-    if (life->ledger && (finish_in_ledger(life, &end, &result->row, &err) || !result->row))
+    if (life->ledger && (finish_in_ledger(life, &end, &known, &result->row, &err) || !known))
         spool_end(life, &end, &err);
     if (!result->row)
         result->row = row_from_memory(life, &end);

@@ -1,15 +1,19 @@
 /*
  * What the files of one execution's life share: run.c (its course), streams.c and keyboard.c (what the child
  * gets for 0, 1, 2 and its terminal), signals.c (what reaches us), stop.c (ending the tree), clocks.c
- * (deadlines and beats), record.c and ending.c (what the ledger gets to know), surroundings.c (environment
- * and identity). The state belongs to run.c; the others change only what their functions say.
+ * (deadlines and beats), notify.c (what the child says), record.c and ending.c (what the ledger gets to
+ * know), surroundings.c (environment and identity). The state belongs to run.c; the others change only what
+ * their functions say.
  */
 #ifndef SUPERVISOR_LIFE_H
 #define SUPERVISOR_LIFE_H
 
+#include "checkpoint_file.h"
+
 #include <ev.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/domain/agent_reader.h>
 #include <supervise/domain/agent_scan.h>
 #include <supervise/domain/id.h>
 #include <supervise/process/identity.h>
@@ -26,6 +30,22 @@
 
 enum stop_state { STOP_NONE, STOP_ASKED, STOP_KILLING };
 enum drain_state { DRAIN_OPEN, DRAIN_CUT, DRAIN_GIVEN_UP };
+
+/*
+ * What the child said by sd_notify(3): the latest of each kind, and of these (bits of enum said) what is not
+ * written yet, and what has not gone on to our own NOTIFY_SOCKET.
+ */
+enum said { SAID_READY = 1, SAID_STATUS = 2, SAID_STOPPING = 4, SAID_ERRNO = 8, SAID_EXIT = 16 };
+struct notified {
+    unsigned said, unwritten, untold;
+    char *status;
+    int64_t error_number, exit_status;
+    int64_t at;        /* wall: of the latest */
+    const char *above; /* our own NOTIFY_SOCKET; NULL: none that we can send to */
+    int64_t window_began;
+    int written_in_window;
+    ev_timer on_write;
+};
 
 /* Processes by their identity, with when (awake) they were noted. */
 struct noted_list {
@@ -48,10 +68,12 @@ struct life {
     char uid[UID_LENGTH + 1];
     struct execution_begun begun;
     struct control_socket control;
-    char *log_path, *cwd; /* absolute; cwd is the command's, NULL where ours has been deleted */
+    struct checkpoint_file checkpoint; /* what the command goes on from */
+    char *log_path, *cwd;              /* absolute; cwd is the command's, NULL where ours has been deleted */
     struct log_writer *log;
-    const char *agent;       /* which program it is, by the settings; NULL: none of them */
-    struct agent_scan *scan; /* for the agent's own session id; NULL: nothing to look for */
+    const char *agent;           /* which program it is, by the settings; NULL: none of them */
+    struct agent_scan *scan;     /* for the agent's own session id; NULL: nothing to look for */
+    struct agent_reader *reader; /* of what its lines say; NULL: nothing to look for */
     bool agent_session_written;
     struct output *outputs[2]; /* by enum log_stream; NULL: not captured */
 
@@ -80,7 +102,9 @@ struct life {
     struct noted_list beyond; /* what we may not end */
     int64_t stop_began_ticks;
 
-    const char *deadline; /* "timeout", "idle-timeout": what struck; NULL */
+    struct notified notified;
+    int64_t watchdog_ms;  /* how long it may be silent, now; 0: no watchdog */
+    const char *deadline; /* "timeout", "idle-timeout", "watchdog": what struck; NULL */
     int64_t deadline_ms, deadline_struck_wall;
     bool deadline_written;
     int deadline_tries;
@@ -98,7 +122,7 @@ struct life {
     ev_child on_child;
     int master;                /* of the child's terminal, for the keyboard; -1: none */
     struct keyboard *keyboard; /* with a terminal of its own; else NULL */
-    ev_timer on_timeout, on_idle, on_grace, on_tree, on_drain, on_heartbeat, on_retry, on_sweep;
+    ev_timer on_timeout, on_idle, on_watchdog, on_grace, on_tree, on_drain, on_heartbeat, on_retry, on_sweep;
 };
 
 /* --- run.c --- */
@@ -184,6 +208,19 @@ void clocks_start(struct life *life);
 void clocks_child_gone(struct life *life);
 /* The child, or somebody for it, did something. */
 void clocks_activity(struct life *life);
+
+void clocks_watch(struct life *life);                       /* the watchdog counts anew, where there is one */
+void clocks_watchdog_usec(struct life *life, int64_t usec); /* another interval; 0: no watchdog any more */
+void clocks_watchdog_trigger(struct life *life);            /* as if it had been missed */
+void clocks_extend(struct life *life, int64_t usec);        /* neither timeout nor watchdog before that */
+
+/* --- notify.c --- */
+void notify_start(struct life *life); /* what is sent to our socket is read from now on */
+/* The loop has ended: what still waits there is read. */
+void notify_end(struct life *life);
+/* What was said and isn't written yet; false where there is nothing. The text is the life's. */
+bool notify_unwritten(const struct life *life, struct execution_said *said);
+void notify_free(struct life *life);
 
 /* --- surroundings.c --- */
 char **environment_make(const struct life *life); /* the caller frees it with environment_free() */

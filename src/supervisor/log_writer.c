@@ -224,18 +224,9 @@ static void line_keep(struct line *last, const struct line *line)
     last->text[last->length] = '\0';
 }
 
-/* A carriage return ends a line too: progress bars. Of a large chunk only its end is looked at. */
-static void note_lines(struct log_writer *writer, enum log_stream stream, const unsigned char *bytes,
-                       size_t size)
+/* A carriage return ends a line too: progress bars. */
+static void note_bytes(struct log_writer *writer, struct line *line, const unsigned char *bytes, size_t size)
 {
-    static const size_t enough = 1024;
-    struct line *line = &writer->unfinished[stream];
-
-    if (size > enough) {
-        *line = (struct line){0};
-        bytes += size - enough;
-        size = enough;
-    }
     for (size_t i = 0; i < size; i++) {
         if (bytes[i] != '\n' && bytes[i] != '\r') {
             line_add(line, (char)bytes[i]);
@@ -245,6 +236,30 @@ static void note_lines(struct log_writer *writer, enum log_stream stream, const 
         line->length = 0;
         line->more = false;
     }
+}
+
+/*
+ * Of a large chunk only its end is looked at, and where the line begins that reaches into it: of a line only
+ * its first bytes are kept.
+ */
+static void note_lines(struct log_writer *writer, enum log_stream stream, const unsigned char *bytes,
+                       size_t size)
+{
+    static const size_t enough = 1024;
+    struct line *line = &writer->unfinished[stream];
+
+    if (size > enough) {
+        const unsigned char *newline = memrchr(bytes, '\n', size - enough);
+        const unsigned char *begins = newline ? newline + 1 : bytes, *end = bytes + size - enough;
+        size_t head = (size_t)(end - begins);
+
+        if (newline)
+            *line = (struct line){0};
+        note_bytes(writer, line, begins, head < sizeof line->text ? head : sizeof line->text);
+        bytes = end;
+        size = enough;
+    }
+    note_bytes(writer, line, bytes, size);
     line_keep(&writer->last, line);
 }
 

@@ -14,7 +14,7 @@
 #include <supervise/base/path.h>
 #include <supervise/base/say.h>
 #include <supervise/base/time.h>
-#include <supervise/config/agents.h>
+#include <supervise/store/checkpoint.h>
 #include <supervise/supervisor/log_sweep.h>
 
 enum { WHILE_RUNNING_MS = 50, DEADLINE_TRIES = 10 };
@@ -115,29 +115,49 @@ static int write_row(struct life *life, struct error *err)
     return 0;
 }
 
+/* What the command goes on from; found before anything is written or spawned. */
+static int take_checkpoint(struct life *life, struct error *err)
+{
+    const struct run_plan *plan = life->plan;
+    struct checkpoint *checkpoint;
+    AUTOFREE char *data = NULL;
+    int result;
+
+    if (!plan->resume_from)
+        return 0;
+    if (checkpoint_get(life->ledger, plan->session, plan->resume_from, &checkpoint, &data, err))
+        return -1;
+    result =
+        checkpoint_file_write(&life->checkpoint, life->uid, data, data ? (size_t)checkpoint->size : 0, err);
+    checkpoint_free(checkpoint);
+    return result;
+}
+
 int record_begin(struct life *life, struct error *err)
 {
     struct error refused;
 
     if (make_uid(life, err))
         return -1;
-    life->agent = agent_match(life->plan->settings->agents, life->plan->argv);
+    life->agent = settings_agent_of(life->plan->settings, life->plan->argv);
     life->cwd =
         path_absolute(life->plan->cwd ? life->plan->cwd : "."); /* we leave for "/" once the command runs */
     if (life->plan->capture != CAPTURE_NONE && life->plan->settings->log_dir)
         life->log_path = mem_printf("%s/%s.log", life->plan->settings->log_dir, life->uid);
     if (control_socket_open(&life->control, life->uid, &refused))
-        say_warning("%s: `supervise cancel` is seen at the next heartbeat only", refused.text);
-    if (open_ledger(life, err) == 0 && write_row(life, err) == 0)
+        say_warning("%s: the command gets no NOTIFY_SOCKET%s, and `supervise cancel` is seen at the next "
+                    "heartbeat only",
+                    refused.text, life->plan->watchdog_ms ? " and no watchdog" : "");
+    if (open_ledger(life, err) == 0 && take_checkpoint(life, err) == 0 && write_row(life, err) == 0)
         return 0;
-    if (!life->plan->no_ledger_ok || err->code == ERR_INVARIANT)
+    /* Without its checkpoint the command would begin anew what it was to go on with. */
+    if (!life->plan->no_ledger_ok || err->code == ERR_INVARIANT || life->plan->resume_from)
         return -1;
     say_warning("%s: the command runs, without a record (--no-ledger-ok)", err->text);
     if (life->plan->capture != CAPTURE_NONE && !life->log_path)
         say_warning("cannot find a place for the log: its output is not kept; name one as log.dir");
     ledger_close(life->ledger);
     life->ledger = NULL;
-    control_socket_close(&life->control);
     return 0;
 }
 

@@ -88,10 +88,10 @@ static void output_came(void *context, enum log_stream stream, const char *bytes
 {
     struct life *life = context;
 
-    if (length > 0)
-        clocks_activity(life);
     if (agent_scan_feed(life->scan, stream, bytes, length))
         record_agent_session(life);
+    if (agent_reader_feed(life->reader, stream, bytes, length, agent_scan_session(life->scan)) & AGENT_ACTIVE)
+        clocks_activity(life);
 }
 
 static void output_closed(void *context)
@@ -165,25 +165,6 @@ static void on_relay(struct ev_loop *loop, ev_io *watcher, int events)
     }
     if (life->child_gone)
         fd_close(&life->child.release);
-    life_go_on(life);
-}
-
-static void on_control(struct ev_loop *loop, ev_io *watcher, int events)
-{
-    struct life *life = watcher->data;
-    char text[4096];
-    ssize_t length;
-
-    (void)loop;
-    (void)events;
-    while ((length = control_socket_read(&life->control, text, sizeof text)) >= 0) {
-        if (length == 0)
-            continue;
-        if (strcmp(text, SOCKET_WAKE) == 0)
-            record_look(life);
-        else
-            clocks_activity(life); /* a report of the child's, by sd_notify(3) */
-    }
     life_go_on(life);
 }
 
@@ -327,6 +308,7 @@ static void end_life(struct life *life)
     if (life->log)
         log_writer_close(life->log);
     control_socket_close(&life->control);
+    checkpoint_file_remove(&life->checkpoint);
     ledger_close(life->ledger);
     fd_close(&life->signal_fd);
     fd_close(&life->master);
@@ -334,9 +316,11 @@ static void end_life(struct life *life)
     fd_close(&life->child.release);
     if (life->loop)
         ev_loop_destroy(life->loop);
+    notify_free(life);
     json_decref(life->stragglers);
     free(life->begun.session);
     agent_scan_free(life->scan);
+    agent_reader_free(life->reader);
     free(life->log_path);
     free(life->cwd);
     free(life->log_lost_text);
@@ -362,11 +346,12 @@ static void live(struct life *life)
     }
     clocks_start(life);
     signals_start(life);
-    watch_io(life, &life->on_control, on_control, life->control.fd);
+    notify_start(life);
     watch_io(life, &life->on_handshake, on_handshake, life->child.handshake);
     watch_io(life, &life->on_relay, on_relay, life->child.relay);
     beside_the_exec(life);
     ev_run(life->loop, 0);
+    notify_end(life);
 }
 
 int run_execution(const struct run_plan *plan, struct inherited *inherited, run_started *started,
@@ -393,6 +378,7 @@ int run_execution(const struct run_plan *plan, struct inherited *inherited, run_
         return -1;
     }
     live(&life);
+    checkpoint_file_remove(&life.checkpoint); /* before anybody can see that it has ended */
     record_end(&life, result);
     result->spawn_error = life.spawn_error;
     result->mid_line = life.keyboard && life.outputs[LOG_OUT] && output_is_mid_line(life.outputs[LOG_OUT]);

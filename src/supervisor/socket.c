@@ -1,17 +1,22 @@
 /* The datagram socket of a supervisor: see the header. */
 #include <supervise/supervisor/socket.h>
 
+#include "runtime.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
-#include <supervise/base/path.h>
+
+/* How long the one who wakes a supervisor waits where its queue is full. */
+static const struct timeval PATIENCE = {.tv_sec = 1};
 
 static int address_of(const char *path, struct sockaddr_un *address)
 {
@@ -26,18 +31,20 @@ static int address_of(const char *path, struct sockaddr_un *address)
     return 0;
 }
 
-/* Makes the directory, or takes the one that is there if nobody else can get in. */
-static bool directory_usable(const char *directory)
-{
-    return mkdir(directory, 0700) == 0 || (errno == EEXIST && path_is_private_dir(directory));
-}
+struct binding {
+    struct control_socket *control;
+    const char *uid;
+};
 
-static int bind_in(struct control_socket *control, const char *directory, const char *uid)
+/* What stands at the socket's path is never taken away: the bind fails, and the next place serves. */
+static int bind_in(void *context, const char *directory)
 {
-    AUTOFREE char *path = mem_printf("%s/%s.sock", directory, uid);
+    const struct binding *binding = context;
+    struct control_socket *control = binding->control;
+    AUTOFREE char *path = mem_printf("%s/%s.sock", directory, binding->uid);
     struct sockaddr_un address;
 
-    if (!directory_usable(directory) || address_of(path, &address))
+    if (address_of(path, &address) || runtime_take(directory))
         return -1;
     control->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     /* The mode of the socket before bind() is that of the file it makes: never open to others, not for a
@@ -45,7 +52,10 @@ static int bind_in(struct control_socket *control, const char *directory, const 
     if (control->fd < 0 || fchmod(control->fd, 0600) ||
         setsockopt(control->fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) ||
         bind(control->fd, (struct sockaddr *)&address, sizeof address)) {
+        int number = errno;
+
         fd_close(&control->fd);
+        errno = number;
         return -1;
     }
     control->path = path;
@@ -55,22 +65,11 @@ static int bind_in(struct control_socket *control, const char *directory, const 
 
 int control_socket_open(struct control_socket *control, const char *uid, struct error *err)
 {
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    AUTOFREE char *own = mem_printf("/tmp/supervise-%u", (unsigned)geteuid());
-    char alone[] = "/tmp/supervise-XXXXXX";
+    struct binding binding = {control, uid};
 
     *control = (struct control_socket){.fd = -1};
-    if (runtime && *runtime == '/') {
-        AUTOFREE char *directory = mem_printf("%s/supervise", runtime);
-
-        if (bind_in(control, directory, uid) == 0)
-            return 0;
-    }
-    if (bind_in(control, own, uid) == 0)
-        return 0;
-    if (!mkdtemp(alone) || bind_in(control, alone, uid))
+    if (runtime_place(bind_in, &binding, &control->directory))
         return error_errno(err, "cannot make a socket in $XDG_RUNTIME_DIR or /tmp");
-    control->directory = mem_strdup(alone);
     return 0;
 }
 
@@ -101,7 +100,10 @@ ssize_t control_socket_read(struct control_socket *control, char *text, size_t s
     if (length < 0)
         return errno == EINTR ? 0 : -1;
     text[length] = '\0';
-    /* There is room for the credentials alone: the kernel closes descriptors that were sent along. */
+    /*
+     * There is room for the credentials alone: descriptors that were sent along are closed by the kernel as
+     * the message is read. That is the answer to BARRIER=1, once all before it has been dealt with.
+     */
     for (item = CMSG_FIRSTHDR(&message); item; item = CMSG_NXTHDR(&message, item)) {
         struct ucred sender;
 
@@ -121,7 +123,7 @@ static int connected(const char *path)
 
     if (address_of(path, &address))
         return -1;
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address)) {
         int number = errno;
 
@@ -145,5 +147,25 @@ int control_socket_send(const char *path, const char *text)
 {
     AUTOCLOSE int fd = connected(path);
 
-    return fd >= 0 && send(fd, text, strlen(text), MSG_NOSIGNAL) >= 0 ? 0 : -1;
+    return fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &PATIENCE, sizeof PATIENCE) == 0 &&
+                   send(fd, text, strlen(text), MSG_NOSIGNAL) >= 0
+               ? 0
+               : -1;
+}
+
+int notify_socket_send(const char *address, const char *text)
+{
+    AUTOCLOSE int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un to;
+    socklen_t length = sizeof to;
+
+    if (fd < 0 || address_of(address, &to))
+        return -1;
+    if (*address == '@') { /* an abstract name: no NUL ends it */
+        to.sun_path[0] = '\0';
+        length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(address));
+    }
+    return sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&to, length) < 0
+               ? -1
+               : 0;
 }

@@ -89,8 +89,12 @@ void streams_start(struct life *life, struct streams *streams, const struct outp
         return;
     if (life->log_path)
         life->log = log_writer_new(life->log_path, life->uid, life->plan->settings->log_max_size);
-    if (life->agent)
-        life->scan = agent_scan_new(json_object_get(life->plan->settings->agents, life->agent));
+    if (life->agent) {
+        const json_t *agent = json_object_get(settings_agents(life->plan->settings), life->agent);
+
+        life->scan = agent_scan_new(agent);
+        life->reader = agent_reader_new(agent);
+    }
     if (terminal) {
         life->master = fcntl(streams->terminal.master, F_DUPFD_CLOEXEC, 3);
         life->keyboard = keyboard_new(life, life->master);

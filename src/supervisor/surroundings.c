@@ -44,6 +44,22 @@ static void set(struct variables *variables, const char *name, const char *value
     variables->items[variables->count++] = mem_printf("%s=%s", name, value);
 }
 
+/*
+ * Where the child is to send, and how often. What stands there for us is not for it: its messages come to us.
+ * WATCHDOG_PID names us here, and the child once it is forked (spawn.c).
+ */
+static void set_notify(struct variables *variables, const struct life *life)
+{
+    bool watchdog = life->control.path && life->plan->watchdog_ms;
+    char usec[32], pid[16];
+
+    snprintf(usec, sizeof usec, "%lld000", (long long)life->plan->watchdog_ms);
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    set(variables, "NOTIFY_SOCKET", life->control.path);
+    set(variables, "WATCHDOG_USEC", watchdog ? usec : NULL);
+    set(variables, "WATCHDOG_PID", watchdog ? pid : NULL);
+}
+
 char **environment_make(const struct life *life)
 {
     struct variables variables = {0};
@@ -62,8 +78,8 @@ char **environment_make(const struct life *life)
     set(&variables, "SUPERVISE_DB", life->ledger ? ledger_path(life->ledger) : plan->settings->store_path);
     set(&variables, "SUPERVISE_SESSION", life->begun.session);
     set(&variables, "SUPERVISE_ATTEMPT", uid ? attempt : NULL);
-    set(&variables, "SUPERVISE_CHECKPOINT", NULL);
-    set(&variables, "NOTIFY_SOCKET", life->control.path);
+    set(&variables, "SUPERVISE_CHECKPOINT", life->checkpoint.path);
+    set_notify(&variables, life);
     for (char **name = plan->settings->run_uid_env; name && *name; name++)
         set(&variables, *name, uid);
     for (char **extra = plan->extra_environment; extra && *extra; extra++) {

@@ -39,7 +39,7 @@ static json_t *agents_of(const char *text, struct error *err)
     close(file);
     settings = settings_load(path, "/nowhere/x.db", err);
     if (settings)
-        found = json_incref(settings->agents);
+        found = json_incref(settings_agents(settings));
     else if (strncmp(err->text, path, strlen(path)) == 0)
         memmove(err->text, err->text + strlen(path), strlen(err->text + strlen(path)) + 1);
     settings_free(settings);

@@ -57,6 +57,71 @@ static void what_is_wrong_with_a_session_id_is_said(void **state)
     assert_non_null(strstr(session_id_fault(too_long), "longer than 128"));
 }
 
+static void assert_fault(const char *fault, const char *wanted)
+{
+    if (!wanted)
+        assert_null(fault);
+    else if (!fault || !strstr(fault, wanted))
+        fail_msg("\"%s\" does not say \"%s\"", fault ? fault : "no fault", wanted);
+}
+
+static void what_is_wrong_with_a_label_or_a_stage_is_said(void **state)
+{
+    static const struct {
+        const char *text, *label, *stage; /* NULL: nothing */
+    } cases[] = {
+        {"page 7", NULL, NULL},
+        {"42", NULL, NULL},
+        {"gr\xC3\xBC\xC3\x9F", NULL, NULL},
+        {"tokens.input", NULL, NULL},
+        {"a/b", NULL, "between names"},
+        {"a..b", NULL, "between names"},
+        {"", "empty", "empty"},
+        {"-x", "begins with '-'", "begins with '-'"},
+        {"a\tb", "control", "control"},
+        {"a\x7f", "control", "control"},
+        {"a\xC2\x9B", "control", "control"},
+        {"a\xFF", "not UTF-8", "not UTF-8"},
+    };
+    char longest[LABEL_MAX + 2];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_fault(label_fault(cases[i].text), cases[i].label);
+        assert_fault(stage_fault(cases[i].text), cases[i].stage);
+    }
+    memset(longest, 'x', sizeof longest);
+    longest[LABEL_MAX + 1] = '\0';
+    assert_fault(label_fault(longest), "longer than 128");
+    longest[LABEL_MAX] = '\0';
+    assert_null(label_fault(longest));
+}
+
+static void what_is_wrong_with_an_item_is_said(void **state)
+{
+    static const struct {
+        const char *id;
+        size_t length;
+        const char *word, *line; /* the fault of a word, of a line */
+    } cases[] = {
+        {"c7", 2, NULL, NULL},           {"a b\tc", 5, NULL, NULL},
+        {"\xE2\x9C\x93", 3, NULL, NULL}, {"a\nb", 3, NULL, "-0"},
+        {"a\r", 2, NULL, "-0"},          {"\x1b[2J", 4, NULL, "-0"},
+        {"\xC2\x85", 2, NULL, "-0"},     {"", 0, "empty", "empty"},
+        {"a\0b", 3, "NUL", "NUL"},       {"a\xC3", 2, "not UTF-8", "not UTF-8"},
+    };
+    static char longest[ITEM_ID_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_fault(item_id_fault(cases[i].id, cases[i].length, false), cases[i].word);
+        assert_fault(item_id_fault(cases[i].id, cases[i].length, true), cases[i].line);
+    }
+    memset(longest, 'x', sizeof longest);
+    assert_null(item_id_fault(longest, ITEM_ID_MAX, true));
+    assert_fault(item_id_fault(longest, ITEM_ID_MAX + 1, true), "longer than 4096");
+}
+
 static void whatever_the_random_bytes_a_uid_comes_out(void **state)
 {
     (void)state;
@@ -167,6 +232,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_id_may_have_letters_digits_and_seven_marks),
         cmocka_unit_test(what_is_wrong_with_a_session_id_is_said),
+        cmocka_unit_test(what_is_wrong_with_a_label_or_a_stage_is_said),
+        cmocka_unit_test(what_is_wrong_with_an_item_is_said),
         cmocka_unit_test(whatever_the_random_bytes_a_uid_comes_out),
         cmocka_unit_test(every_random_byte_matters_to_the_uid),
         cmocka_unit_test(only_twenty_of_the_alphabet_are_a_uid),

@@ -152,7 +152,7 @@ static void without_files_everything_is_built_in(void **state)
     assert_int_equal(settings->log_max_size, 64 << 20);
     assert_null(settings->run_uid_env[0]);
     assert_int_equal(json_object_size(settings->workflows), 0);
-    assert_int_equal(json_object_size(settings->agents), 4);
+    assert_int_equal(json_object_size(settings_agents(settings)), 4);
     settings_free(settings);
 }
 
@@ -423,7 +423,7 @@ static void a_found_file_may_not_name_a_command(void **state)
     write_file("../../supervise.toml", "[agent.mine]\nsession_id = 'id'\n");
     settings = loaded(NULL, NULL);
     assert_string_equal(
-        json_string_value(json_object_get(json_object_get(settings->agents, "mine"), "session_id")), "id");
+        json_string_value(json_object_get(json_object_get(settings_agents(settings), "mine"), "session_id")), "id");
     assert_row(settings, "agent.mine.match", "[\"mine\"]", "built-in");
     settings_free(settings);
 }

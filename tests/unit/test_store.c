@@ -258,6 +258,8 @@ static void hot_statements_are_answered_by_an_index(void **state)
         {"SELECT id FROM sessions WHERE status = 'active' ORDER BY updated_at DESC LIMIT 10",
          "sessions_active"},
         {"SELECT 1 FROM steps WHERE execution = 'u' AND status = 'running'", "steps_running"},
+        {"SELECT number FROM latest_checkpoints WHERE session = 's'", "checkpoints_execution"},
+        {"SELECT id FROM items WHERE session = 's' ORDER BY stage, id", "PRIMARY KEY (session=?)"},
         {"SELECT id, outcome FROM outcomes ORDER BY id DESC LIMIT 20", "SCAN e"},
     };
     char plan[8192];

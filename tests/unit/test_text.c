@@ -318,9 +318,39 @@ static void saying_something_keeps_errno(void **state)
     assert_string_equal(heard(speak_into_the_void), "");
 }
 
+static void base64_is_that_of_rfc_4648(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *wanted;
+    } cases[] = {
+        {"", 0, NULL},
+        {"f", 1, "Zg=="},
+        {"fo", 2, "Zm8="},
+        {"foo", 3, "Zm9v"},
+        {"foob", 4, "Zm9vYg=="},
+        {"fooba", 5, "Zm9vYmE="},
+        {"foobar", 6, "Zm9vYmFy"},
+        {"\0\xff\xfe", 3, "AP/+"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTOBUF struct buf out = {0};
+
+        text_base64(&out, cases[i].bytes, cases[i].length);
+        if (cases[i].wanted)
+            assert_string_equal(out.data, cases[i].wanted);
+        else
+            assert_null(out.data);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base64_is_that_of_rfc_4648),
         cmocka_unit_test(well_formed_utf8_is_told_from_what_only_looks_like_it),
         cmocka_unit_test(every_control_becomes_visible_and_print_stays),
         cmocka_unit_test(no_two_bytes_make_a_control_survive),

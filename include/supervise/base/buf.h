@@ -28,6 +28,10 @@ void buf_puts(struct buf *buf, const char *text);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_free(struct buf *buf);
 
+/* Appends what `fd` gives until its end. -1 with errno; EFBIG where `buf` would have more than `max` bytes.
+ */
+int buf_read(struct buf *buf, int fd, size_t max);
+
 /* The text as a C string that the caller frees; "" where nothing was appended. `buf` is empty afterwards. */
 char *buf_take(struct buf *buf);
 

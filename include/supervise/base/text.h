@@ -25,6 +25,9 @@ char *text_visible_dup(const char *text); /* the caller frees */
  * stays. */
 void text_to_utf8(struct buf *out, const char *text, size_t length);
 
+/* Appends the bytes in base64 (RFC 4648), on one line. */
+void text_base64(struct buf *out, const void *bytes, size_t length);
+
 /* Terminal columns of valid UTF-8 text: wide East Asian and emoji 2, combining marks 0. */
 size_t text_columns(const char *text);
 

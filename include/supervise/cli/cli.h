@@ -5,8 +5,11 @@
 #ifndef SUPERVISE_CLI_CLI_H
 #define SUPERVISE_CLI_CLI_H
 
+#include <supervise/base/buf.h>
 #include <supervise/config/settings.h>
+#include <supervise/store/checkpoint.h>
 #include <supervise/store/event.h>
+#include <supervise/store/item.h>
 #include <supervise/store/ledger.h>
 #include <supervise/store/session.h>
 
@@ -110,6 +113,12 @@ int args_duration(const struct args *args, const char *name, int64_t *ms, struct
 /* A whole number from `min` up. */
 int args_integer(const struct args *args, const char *name, int64_t min, int64_t *number, struct error *err);
 
+/*
+ * The JSON that --data names, a file or "-" for stdin, into *out, which stays empty where it wasn't given.
+ * ERR_INVALID: it is longer than `max` bytes, or no JSON; ERR_NOT_FOUND: no such file.
+ */
+int cli_data(const struct args *args, size_t max, struct buf *out, struct error *err);
+
 /* stdout is a terminal (or --color=always): colour. */
 bool cli_color(const struct cli *cli, FILE *stream);
 
@@ -118,6 +127,9 @@ bool cli_color(const struct cli *cli, FILE *stream);
 json_t *execution_json(struct cli *cli, const struct execution *execution);
 json_t *session_json(struct cli *cli, const struct session *session);
 json_t *event_json(const struct event *event);
+json_t *item_json(const struct item *item);
+/* Without its data. */
+json_t *checkpoint_json(const struct checkpoint *checkpoint);
 /* A string of any bytes; null for NULL. */
 json_t *text_json(const char *text);
 /* One value and a newline on stdout, indented where it is an array or object of a verb (`compact`: one line).

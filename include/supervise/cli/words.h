@@ -25,6 +25,12 @@ char *words_took(const struct execution *execution);
 /* "reviews (4 of 8)"; "" where there is no phase. The caller frees. */
 char *words_phase(const char *phase, int64_t number, int64_t count);
 
+/* "12 steps, tokens 340", of an execution's steps (or NO_INT) and usage (JSON), or of a session's totals
+ * (JSON);
+ * "" where nothing was counted. The caller frees. */
+char *words_counters(int64_t steps, const char *usage);
+char *words_totals(const char *totals);
+
 /* Aligned "Label:  value" lines on stdout; nothing for a NULL or empty value. The value is made visible. */
 void words_line(const char *label, const char *value);
 void words_linef(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -6,6 +6,7 @@
 #define SUPERVISE_CONFIG_AGENTS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /*
  * The name of the agent (its key in `agents`, see struct settings; lives as long as that does) whose "match"
@@ -15,5 +16,8 @@
  * NULL.
  */
 const char *agent_match(const json_t *agents, char *const *argv);
+
+/* False where no built-in agent can be meant, which costs less to know than which one is. */
+bool agent_may_match(char *const *argv);
 
 #endif

@@ -41,7 +41,6 @@ struct settings {
     char *agents_resume_prompt;
 
     json_t *workflows; /* object: name -> definition as sessions keep it (see config/workflow.h) */
-    json_t *agents;    /* object: name -> {"match": [...], "resume": [...], "session_id": "..."}, where set */
 
     struct setting_origins *origins; /* where each value came from: private to settings.c */
 };
@@ -54,6 +53,14 @@ struct settings {
  */
 struct settings *settings_load(const char *config_option, const char *db_option, struct error *err);
 void settings_free(struct settings *settings);
+
+/*
+ * The agent programs: name -> {"match": [...], "resume": [...], ...}, the keys of [agent.NAME] where set.
+ * Owned by the settings.
+ */
+json_t *settings_agents(const struct settings *settings);
+/* The name of the agent that a command is, see config/agents.h; NULL: none. */
+const char *settings_agent_of(const struct settings *settings, char *const *argv);
 
 /* store_path; NULL with ERR_OTHER where no place was found, which matters only to those who need a ledger. */
 const char *settings_ledger(const struct settings *settings, struct error *err);

@@ -9,13 +9,15 @@
  * ended it core          true     it dumped core stragglers    array    the command name of each process that
  * had to be killed after the end output_held   true     a survivor held the output open when draining ended
  *   log_lost      string   why the log is not whole
- *   deadline      object   {"kind": "timeout", "idle-timeout" or "watchdog", "ms": its length}
+ *   deadline      object   {"kind": "timeout", "idle-timeout" or "watchdog", "ms": its length; 0: by
+ *                          WATCHDOG=trigger}
  *   why           string   the reason given with a cancel or an abort
  *   spawn_error   string   the step that failed before the command ran, with its error
  *   capture       string   "pty", "pipe" or "none"
  *   recovered     true     it was presumed orphaned, and its supervisor came back
  *   threshold_ms  number   the age of the heartbeat that decided that it is orphaned
  *   supervisor_killed true the supervisor is known to have been killed
+ *   unknown_end   string   what another program recorded of an end that it didn't know (imported)
  */
 #ifndef SUPERVISE_DOMAIN_EXPLAIN_H
 #define SUPERVISE_DOMAIN_EXPLAIN_H
@@ -77,10 +79,13 @@ struct explain_facts {
     const char *log_lost;
     bool no_log; /* nothing was kept of its output */
     const char *step_in_error, *step_message;
-    const char *agent_result; /* the text of the agent's own result record */
+    const char *agent_result;   /* the text of the agent's own result record */
+    int64_t rate_limit_over_at; /* as the agent said it; 0: it named none */
+    bool agent_session;         /* the agent's own conversation is known, and can be resumed */
 
-    const char *capture;  /* "pty", "pipe" or "none" */
-    int64_t threshold_ms; /* the age of the heartbeat that made it orphaned */
+    const char *capture;     /* "pty", "pipe" or "none" */
+    int64_t threshold_ms;    /* the age of the heartbeat that made it orphaned */
+    const char *unknown_end; /* what another program recorded of an end that it didn't know */
     bool supervisor_killed, lost, stalled, unsupervised, recovered;
 };
 

@@ -43,7 +43,7 @@ struct execution {
     char *boot_id, *machine_id;
     int64_t pid_ns, pid_start, supervisor_start;
     char *socket;
-    int64_t detached, require_session;
+    int64_t detached, require_session, agent_unfinished;
     char *session_status; /* of its session, now */
     char *settled_as; /* how the round it ended in was settled: "completed", "aborted", "stale", NULL: open */
     char *phase;      /* of its session, now */
@@ -154,6 +154,18 @@ int execution_heartbeat(struct ledger *ledger, const char *uid, int64_t activity
  */
 int execution_activity(struct ledger *ledger, const char *uid, const char *status_text, struct error *err);
 
+/* What a command said of itself by sd_notify(3). It is recorded, and is evidence of nothing. */
+struct execution_said {
+    bool ready, stopping;
+    const char *status;                /* UTF-8; "" takes the one before back; NULL: not said */
+    int64_t error_number, exit_status; /* NO_INT: not said */
+    int64_t at;
+};
+/* Writes it with its events: a status that stands there already is no news. Nothing is taken after the end.
+ */
+int execution_said(struct ledger *ledger, const char *uid, const struct execution_said *said,
+                   struct error *err);
+
 /*
  * Intent before the signal. `stopped_by` is "cancel" or "deadline"; `data` is the event's JSON object or
  * NULL. The first intent stands: where there is one, or an end, nothing changes, 0 is returned and *written
@@ -177,8 +189,11 @@ struct execution_end {
     bool stopped;           /* it was asked to stop before it was gone: what the ledger intends did end it */
     const char *stopped_by; /* what the supervisor knows of: "cancel" (by signal) or "deadline"; or NULL */
     const char *agent_session;            /* where one stands in the row already, that stays; or NULL */
+    const char *agent_result;             /* JSON; or NULL */
+    bool agent_unfinished;                /* that result says that the agent did not finish */
     const char *note;                     /* added to the notes; or NULL */
     const char *usage, *facts;            /* JSON objects */
+    const struct execution_said *said;    /* at the last, and not written yet; or NULL */
     const struct execution_event *events; /* written before execution_finished, in the same transaction */
     size_t event_count;
 };
@@ -187,10 +202,11 @@ struct execution_end {
  * Writes the end, compare-and-set, and gives the row as it then stands (*row, the caller frees). Where a
  * cancel or a deadline came before the child was gone, and the round isn't settled as completed, -2 or -5 is
  * written instead of the code. Where an end stands already it stays: one that closed with its session gets
- * signal, usage and facts; a presumed one (-3) is replaced by the real end. *row is NULL where the ledger
- * doesn't know the execution.
+ * signal, usage and facts; a presumed one (-3) is replaced by the real end. *known is false, and nothing was
+ * written, where the ledger doesn't know the execution. *row is NULL also where the end was written as it was given
+ * and decides alone.
  */
-int execution_finish(struct ledger *ledger, const struct execution_end *end, struct execution **row,
-                     struct error *err);
+int execution_finish(struct ledger *ledger, const struct execution_end *end, bool *known,
+                     struct execution **row, struct error *err);
 
 #endif

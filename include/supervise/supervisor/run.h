@@ -21,11 +21,13 @@ enum capture {
 struct run_plan {
     char **argv;                                 /* the command */
     const char *session, *workflow, *name, *cwd; /* or NULL */
+    const char *resume_from;                     /* the id of a checkpoint of `session`, or NULL */
     const char *workflow_definition;             /* JSON, with `workflow` */
     char **extra_environment;                    /* "K=V", ends with NULL; or NULL */
     const struct settings *settings;
     int64_t attempt;                                    /* from 1 */
     int64_t timeout_ms, idle_timeout_ms, kill_after_ms; /* awake; 0: none (kill_after: at once) */
+    int64_t watchdog_ms;                                /* the same */
     enum capture capture;
     bool stdin_null, keep_stragglers, require_session, no_ledger_ok, detached;
 };

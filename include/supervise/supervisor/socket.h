@@ -6,13 +6,14 @@
 #define SUPERVISE_SUPERVISOR_SOCKET_H
 
 #include <supervise/base/error.h>
+#include <supervise/domain/notify.h>
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Sent by `cancel` and `session close` of this program: look into the ledger. */
-#define SOCKET_WAKE "X_SUPERVISE_WAKE=1"
+/* systemd takes no longer message, and neither do we: whatever fits is read whole. */
+enum { NOTIFY_MESSAGE_MAX = 4096 };
 
 struct control_socket {
     int fd;          /* -1: none */
@@ -32,7 +33,12 @@ ssize_t control_socket_read(struct control_socket *control, char *text, size_t s
 
 /* Whether somebody is bound there: 1 yes, 0 nobody (refused), -1 can't be told (no such file, no right). */
 int control_socket_probe(const char *path);
-/* 0 where the datagram was taken. */
+/* 0 where the datagram was taken; where the queue there is full it waits, a second at most. */
 int control_socket_send(const char *path, const char *text);
+/*
+ * Sends to another's NOTIFY_SOCKET, "/path" or "@abstract", and never waits: 0, or -1 with errno, EAGAIN
+ * where its queue is full.
+ */
+int notify_socket_send(const char *address, const char *text);
 
 #endif
