@@ -4,6 +4,9 @@
  */
 #include "check_rules.h"
 
+/* A session that was imported is what another program wrote, whose rows and events need not agree. */
+#define OURS(session) "NOT EXISTS (SELECT 1 FROM meta m WHERE m.key = 'ocr:' || " session ")"
+
 const struct check_rule check_rules[] = {
     {"integrity", true, "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'"},
     {"foreign-keys", false,
@@ -86,7 +89,8 @@ const struct check_rule check_rules[] = {
      "  || ', and its last change was ' || v.type"
      " FROM last l JOIN events v ON v.id = l.id JOIN sessions s ON s.id = l.session"
      " WHERE s.close_reason IS NOT CASE v.type WHEN 'session_closed' THEN 'completed'"
-     "  WHEN 'session_aborted' THEN 'aborted' WHEN 'session_auto_closed_stale' THEN 'stale' END"},
+     "   WHEN 'session_aborted' THEN 'aborted' WHEN 'session_auto_closed_stale' THEN 'stale' END"
+     " AND " OURS("s.id")},
     {"phase-by-event", false,
      "WITH last AS (SELECT session, max(id) AS id FROM events WHERE session IS NOT NULL AND type IN"
      "  ('session_created', 'session_reopened', 'phase_advanced') GROUP BY session),"
@@ -94,7 +98,7 @@ const struct check_rule check_rules[] = {
      "   ELSE s.definition ->> '$.initial' END AS expected"
      "  FROM last l JOIN events v ON v.id = l.id JOIN sessions s ON s.id = l.session)"
      " SELECT 'session ' || id || ' is in phase ' || coalesce(phase, 'none') || ', its events lead to '"
-     "  || coalesce(expected, 'none') FROM said WHERE phase IS NOT expected"},
+     "  || coalesce(expected, 'none') FROM said WHERE phase IS NOT expected AND " OURS("id")},
     {"round-by-event", false,
      "WITH last AS (SELECT session, max(id) AS id FROM events WHERE session IS NOT NULL AND type IN"
      "  ('session_created', 'session_reopened', 'round_started') GROUP BY session),"
@@ -102,17 +106,17 @@ const struct check_rule check_rules[] = {
      "   AS expected FROM last l JOIN events v ON v.id = l.id JOIN sessions s ON s.id = l.session)"
      " SELECT 'session ' || id || ' is in round ' || round || ', its events lead to ' || coalesce(expected, "
      "'none')"
-     " FROM said WHERE round IS NOT expected"},
+     " FROM said WHERE round IS NOT expected AND " OURS("id")},
     {"rounds-by-event", false,
      "SELECT 'round ' || r.round || ' of session ' || r.session || ' is completed, and has ' || count(v.id)"
      "  || ' round_completed events' FROM rounds r LEFT JOIN events v ON v.session = r.session"
      "  AND v.type = 'round_completed' AND v.data ->> '$.round' = r.round"
-     " WHERE r.completed_at IS NOT NULL GROUP BY r.id HAVING count(v.id) <> 1"
-     " UNION ALL SELECT 'round ' || (v.data ->> '$.round') || ' of session ' || v.session"
-     "  || ' has a round_completed event, and is not completed' FROM events v WHERE v.type = "
-     "'round_completed'"
-     "  AND NOT EXISTS (SELECT 1 FROM rounds r WHERE r.session = v.session AND r.round = v.data ->> '$.round'"
-     "   AND r.completed_at IS NOT NULL)"},
+     " WHERE r.completed_at IS NOT NULL GROUP BY r.id HAVING count(v.id) <> 1 AND " OURS("r.session")},
+    {"events-by-round", false,
+     "SELECT 'round ' || (v.data ->> '$.round') || ' of session ' || v.session"
+     "  || ' has a round_completed event, and is not completed' FROM events v"
+     " WHERE v.type = 'round_completed' AND NOT EXISTS (SELECT 1 FROM rounds r WHERE r.session = v.session"
+     "  AND r.round = v.data ->> '$.round' AND r.completed_at IS NOT NULL) AND " OURS("v.session")},
     {"steps-by-event", false,
      "WITH said AS (SELECT session, data ->> '$.stage' AS stage, data ->> '$.name' AS name,"
      "   data ->> '$.attempt' AS attempt, max(id) AS id FROM events WHERE session IS NOT NULL AND type IN"
@@ -128,8 +132,8 @@ const struct check_rule check_rules[] = {
     /* ---- Rounds, steps, items, checkpoints, the queue ---- */
     {"one-open-round", false,
      "SELECT 'an earlier opening of round ' || round || ' of session ' || session || ' is not settled'"
-     " FROM rounds r WHERE settled_as IS NULL"
-     " AND EXISTS (SELECT 1 FROM rounds l WHERE l.session = r.session AND l.id > r.id)"},
+     " FROM rounds r WHERE settled_as IS NULL AND " OURS(
+         "r.session") " AND EXISTS (SELECT 1 FROM rounds l WHERE l.session = r.session AND l.id > r.id)"},
     {"last-attempt-runs", false,
      "SELECT 'attempt ' || attempt || ' of step ' || stage || '/' || name || ' of session ' || session"
      "  || ' runs, and there is a later one' FROM steps k WHERE status = 'running' AND EXISTS (SELECT 1 FROM "

@@ -198,10 +198,19 @@ static int note_logs(struct prune *prune, struct gone *gone, struct error *err)
     return step;
 }
 
+/* What an import keeps of a session that it made. */
+static int forget_origins(struct prune *prune, struct error *err)
+{
+    if (prune->request->dry_run)
+        return 0;
+    return sql_run(prune->ledger, err,
+                   "DELETE FROM meta WHERE key IN (SELECT 'ocr:' || id FROM batch_sessions)", "");
+}
+
 static int delete_rows(struct prune *prune, struct prune_result *counts, struct gone *gone, struct error *err)
 {
     /* Executions before the sessions that they are of, and events when neither is left. */
-    if (note_logs(prune, gone, err) ||
+    if (note_logs(prune, gone, err) || forget_origins(prune, err) ||
         take_away(prune, "executions WHERE uid IN " IN_BATCH_E, &counts->executions, err) ||
         take_away(prune, "sessions WHERE id IN " IN_BATCH_S, &counts->sessions, err) ||
         take_away(prune, "events WHERE execution IN " IN_BATCH_E, &counts->events, err))

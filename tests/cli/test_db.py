@@ -104,6 +104,8 @@ class Check(Db):
         "phase-by-event": "UPDATE sessions SET phase = 'synthesis' WHERE id = 'book'",
         "round-by-event": "UPDATE sessions SET round = 2 WHERE id = 'book'",
         "rounds-by-event": "UPDATE rounds SET completed_at = 1 WHERE session = 'book'",
+        "events-by-round": """INSERT INTO events (at, type, session, data) VALUES (1, 'round_completed', 'book',
+                              '{"round":1}')""",
         "steps-by-event": """INSERT INTO steps (session, stage, name, status, finished_at) VALUES ('book', 'a', 'x', 'done', 1);
                              INSERT INTO events (at, type, session, data) VALUES
                               (1, 'step_error', 'book', '{"stage":"a","name":"x","attempt":1}')""",
@@ -224,12 +226,14 @@ class Prune(Db):
         log = self.old_execution(past, 1)
         shut_log = self.old_execution(past, 2, "shut", self.old_session(past, "shut"))
         past.execute("INSERT INTO steps (session, stage, name, status, finished_at) VALUES ('shut', 'a', 'x', 'done', 1)")
+        past.execute("INSERT INTO meta VALUES ('ocr:shut', '{}')")
         self.ok("--", "echo", "new")
         new = self.row()
         self.assertEqual({"dry_run": False, "executions": 2, "sessions": 1, "events": 7, "logs": 2, "interrupted": False},
                          {key: value for key, value in self.prune().items() if key != "before"})
         self.assertEqual(({new["uid"]}, {"first"}), (self.known(), self.sessions()))
         self.assertEqual([], self.sql("SELECT * FROM steps"))
+        self.assertEqual([], self.sql("SELECT * FROM meta WHERE key LIKE 'ocr:%'"), "what an import keeps of it")
         for path in (log, log.with_suffix(".idx"), shut_log, shut_log.with_suffix(".idx")):
             self.assertFalse(path.exists(), path)
         self.assertTrue(os.path.exists(new["log"]))
