@@ -132,6 +132,7 @@ static int go_on(struct cli *cli, const struct execution *last, struct inherited
     struct run_plan plan = {
         .argv = words,
         .session = last->drives == 1 ? last->session : NULL,
+        .stages = last->drives == 1 ? last->stages : NULL,
         .name = last->name,
         .cwd = last->cwd,
         .settings = cli->settings,

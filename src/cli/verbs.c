@@ -15,6 +15,12 @@ const struct verb *const verbs[] = {
     &verb_cancel,
     &verb_resume,
     &verb_heartbeat,
+    &verb_step_start,
+    &verb_step_progress,
+    &verb_step_done,
+    &verb_step_error,
+    &verb_step_skip,
+    &verb_step_run,
     &verb_item_done,
     &verb_item_failed,
     &verb_item_list,
@@ -31,6 +37,7 @@ const struct verb *const verbs[] = {
     &verb_session_list,
     &verb_session_link,
     &verb_session_import,
+    &verb_sweep,
     &verb_config_show,
     &verb_config_check,
     &verb_config_path,
@@ -43,7 +50,7 @@ const struct verb *const verbs[] = {
     NULL,
 };
 
-static const char *const groups[] = {"item", "checkpoint", "session", "config", "db", NULL};
+static const char *const groups[] = {"step", "item", "checkpoint", "session", "config", "db", NULL};
 
 const struct verb *verb_find(const char *name)
 {

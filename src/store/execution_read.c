@@ -11,6 +11,7 @@
 #include <supervise/base/text.h>
 #include <supervise/domain/id.h>
 #include <supervise/domain/outcome.h>
+#include <supervise/store/step.h>
 
 #define AT(member) offsetof(struct execution, member)
 const struct field execution_fields[] = {
@@ -76,6 +77,7 @@ void execution_free(struct execution *execution)
     if (!execution)
         return;
     sql_unload(execution_fields, execution_field_count, execution);
+    step_facts_free(execution->steps);
     free(execution);
 }
 

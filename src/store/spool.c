@@ -48,14 +48,16 @@ static json_t *text(const char *value)
 static json_t *start_json(const struct execution_start *start, const struct execution_begun *begun)
 {
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:b, s:o}",
-        "uid", text(start->uid), "name", text(start->name), "parent_uid", text(start->parent_uid), "session",
-        text(begun->session), "drives", begun->drives, "command", text(start->command), "cwd",
-        text(start->cwd), "host", text(start->host), "boot_id", text(start->boot_id), "machine_id",
-        text(start->machine_id), "log", text(start->log), "agent", text(start->agent), "started_at",
-        (json_int_t)start->started_at, "attempt", (json_int_t)start->attempt, "supervisor_pid",
-        (json_int_t)start->supervisor_pid, "pid_ns", (json_int_t)start->pid_ns, "detached", start->detached,
-        "require_session", start->require_session, "argv", exact_bytes(start->argv, start->argv_size));
+        "{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:b, "
+        "s:o}",
+        "stages", text(start->stages), "uid", text(start->uid), "name", text(start->name), "parent_uid",
+        text(start->parent_uid), "session", text(begun->session), "drives", begun->drives, "command",
+        text(start->command), "cwd", text(start->cwd), "host", text(start->host), "boot_id",
+        text(start->boot_id), "machine_id", text(start->machine_id), "log", text(start->log), "agent",
+        text(start->agent), "started_at", (json_int_t)start->started_at, "attempt",
+        (json_int_t)start->attempt, "supervisor_pid", (json_int_t)start->supervisor_pid, "pid_ns",
+        (json_int_t)start->pid_ns, "detached", start->detached, "require_session", start->require_session,
+        "argv", exact_bytes(start->argv, start->argv_size));
 }
 
 static json_t *said_json(const struct execution_said *said)

@@ -82,12 +82,14 @@ static int insert_unknown(struct ledger *ledger, const json_t *execution, struct
 
     start.argv = json_string_value(argv);
     start.argv_size = json_string_length(argv);
-    if (json_is_true(json_object_get(execution, "drives")))
+    if (json_is_true(json_object_get(execution, "drives"))) {
         start.session = get_text(execution, "session");
+        start.stages = get_text(execution, "stages");
+    }
     result = execution_begin(ledger, &start, &begun, err);
-    if (result &&
-        err->code == ERR_INVARIANT) { /* closed meanwhile, or another's: better without than not at all */
-        start.session = NULL;
+    if (result && err->code == ERR_INVARIANT) {
+        /* closed meanwhile, another's, or made anew, of no workflow: better without than not at all */
+        start.session = start.stages = NULL;
         result = execution_begin(ledger, &start, &begun, err);
     }
     free(begun.session);

@@ -17,7 +17,7 @@
 #include <supervise/store/checkpoint.h>
 #include <supervise/supervisor/log_sweep.h>
 
-enum { WHILE_RUNNING_MS = 50, DEADLINE_TRIES = 10 };
+enum { WHILE_RUNNING_MS = 50, DEADLINE_TRIES = 10, SWEEP_MS = 20 };
 static const double RETRY_EVERY = 0.1; /* seconds */
 
 /* ---- The beginning ---- */
@@ -63,6 +63,7 @@ struct execution_start record_start(const struct life *life, const char *command
         .session = plan->session,
         .workflow = plan->workflow,
         .workflow_definition = plan->workflow_definition,
+        .stages = plan->stages,
         .command = command,
         .argv = argv->data,
         .argv_size = argv->len,
@@ -190,8 +191,8 @@ void record_spawned(struct life *life)
 
     if (!life->ledger || life->child_gone)
         return;
-    life->spawned_written =
-        execution_spawned(life->ledger, life->uid, life->child_pid, life->child_start, &err) == 0;
+    life->spawned_written = execution_spawned(life->ledger, life->uid, life->child_pid, life->child_start,
+                                              capture_name(life->plan->capture), &err) == 0;
     if (!life->spawned_written && err.code == ERR_BUSY)
         try_again(life);
 }
@@ -242,9 +243,21 @@ void record_look(struct life *life)
 
         life->activity_wall = orders.activity_at;
         life->activity_awake = awake_now_ms() - (age > 0 ? age : 0);
+        life->activity_slept = NO_INT; /* stands in the ledger already */
     }
     if ((orders.ended || orders.stop_requested) && life->stopping == STOP_NONE)
         stop_tree(life);
+}
+
+/* Told once it is noticed, each sleep by itself. */
+static void record_sleep(struct life *life)
+{
+    int64_t total = slept_now_ms() - life->started_slept;
+    struct error err;
+
+    if (total - life->slept_told >= SLEEP_MS &&
+        execution_suspended(life->ledger, life->uid, total - life->slept_told, total, &err) == 0)
+        life->slept_told = total;
 }
 
 void record_heartbeat(struct life *life)
@@ -253,15 +266,34 @@ void record_heartbeat(struct life *life)
 
     if (!life->ledger)
         return;
-    if (execution_heartbeat(life->ledger, life->uid, life->activity_wall, &err))
+    record_sleep(life);
+    if (execution_heartbeat(life->ledger, life->uid, life->activity_wall, life->activity_slept, &err))
         say_detail("%s: the heartbeat waits for the next time", err.text);
     record_look(life);
 }
 
-void record_sweep(struct life *life)
+bool record_sweep(struct life *life)
 {
-    struct error err;
+    const struct settings *settings = life->plan->settings;
+    struct error err = {0};
+    bool done = true;
 
-    if (life->ledger && log_sweep(life->ledger, life->plan->settings, &err))
-        say_detail("%s: the sweep waits for the next time", err.text);
+    if (!life->ledger)
+        return false;
+    if (!life->sweep) {
+        if (log_sweep(life->ledger, settings, &err))
+            say_detail("%s: the sweep of old logs waits for the next time", err.text);
+        life->sweep = sweep_in_turn(life->ledger, settings, &err);
+        if (!life->sweep && err.text[0])
+            say_detail("%s: the sweep waits for the next time", err.text);
+    }
+    if (life->sweep && sweep_some(life->sweep, SWEEP_MS, &done, &err)) {
+        say_detail("%s: the rest of the sweep waits for the next time", err.text);
+        done = true;
+    }
+    if (done) {
+        sweep_free(life->sweep);
+        life->sweep = NULL;
+    }
+    return !done;
 }

@@ -15,6 +15,7 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/text.h>
 #include <supervise/base/time.h>
+#include <supervise/supervisor/liveness.h>
 
 enum { NESTED_AFTER_MS = 5000 };
 static const double LOOK_EVERY = 0.05; /* seconds: not every death is told to us */
@@ -47,18 +48,6 @@ struct judging {
     struct execution_list wrappers; /* in flight, by the ledger */
 };
 
-static const struct execution *wrapper_of(const struct judging *judging, const struct process *process)
-{
-    for (size_t i = 0; i < judging->wrappers.count; i++) {
-        const struct execution *wrapper = judging->wrappers.items[i];
-
-        if (wrapper->supervisor_pid == process->pid && wrapper->supervisor_start == process->start &&
-            wrapper->pid_ns == judging->life->machine.pid_ns)
-            return wrapper;
-    }
-    return NULL;
-}
-
 static enum tree_branch judge(const struct process *process, void *context)
 {
     struct judging *judging = context;
@@ -72,7 +61,7 @@ static enum tree_branch judge(const struct process *process, void *context)
             return TREE_LEAVE;
     if (among(&judging->life->beyond, process)) /* it can't be ended by us, and is not waited for */
         return TREE_PASS;
-    wrapper = wrapper_of(judging, process);
+    wrapper = supervisor_among(&judging->wrappers, process);
     if (!wrapper)
         return TREE_TAKE;
     return wrapper->detached == 1 ? TREE_LEAVE : TREE_TAKE_ONE;
@@ -187,7 +176,7 @@ static void kill_all(struct life *life)
 
     read_tree(life, &tree, &judging);
     for (size_t i = 0; i < tree.count; i++) {
-        if (wrapper_of(&judging, &tree.items[i]))
+        if (supervisor_among(&judging.wrappers, &tree.items[i]))
             end_nested(life, &tree.items[i]);
         else
             end_one(life, &tree.items[i]);

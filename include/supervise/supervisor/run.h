@@ -23,6 +23,7 @@ struct run_plan {
     const char *session, *workflow, *name, *cwd; /* or NULL */
     const char *resume_from;                     /* the id of a checkpoint of `session`, or NULL */
     const char *workflow_definition;             /* JSON, with `workflow` */
+    const char *stages;                          /* "A..B" or "A" of the session's workflow, or NULL */
     char **extra_environment;                    /* "K=V", ends with NULL; or NULL */
     const struct settings *settings;
     int64_t attempt;                                    /* from 1 */
