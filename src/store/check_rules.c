@@ -123,11 +123,25 @@ const struct check_rule check_rules[] = {
      "  ('step_started', 'step_progress', 'step_done', 'step_error', 'step_skipped', 'step_aborted')"
      "  GROUP BY 1, 2, 3, 4)"
      " SELECT 'step ' || k.stage || '/' || k.name || ' of session ' || k.session || ' is ' || k.status"
-     "  || ', and its last event is ' || v.type"
-     " FROM said l JOIN events v ON v.id = l.id JOIN steps k ON k.session = l.session AND k.stage = l.stage"
-     "  AND k.name = l.name AND k.attempt = l.attempt"
-     " WHERE k.status <> CASE v.type WHEN 'step_done' THEN 'done' WHEN 'step_error' THEN 'error'"
-     "  WHEN 'step_skipped' THEN 'skipped' WHEN 'step_aborted' THEN 'aborted' ELSE 'running' END"},
+     "  || ', and its last event is ' || coalesce(v.type, 'none')"
+     " FROM steps k LEFT JOIN said l ON l.session = k.session AND l.stage = k.stage AND l.name = k.name"
+     "  AND l.attempt = k.attempt LEFT JOIN events v ON v.id = l.id"
+     " WHERE k.status IS NOT CASE v.type WHEN 'step_done' THEN 'done' WHEN 'step_error' THEN 'error'"
+     "  WHEN 'step_skipped' THEN 'skipped' WHEN 'step_aborted' THEN 'aborted'"
+     "  WHEN 'step_started' THEN 'running' WHEN 'step_progress' THEN 'running' END"},
+    {"items-by-event", false,
+     "WITH said AS MATERIALIZED (SELECT session, data ->> '$.stage' AS stage, data ->> '$.id' AS item,"
+     "   max(id) AS id FROM events WHERE session IS NOT NULL AND type IN"
+     "  ('item_done', 'item_failed', 'item_forgotten') GROUP BY 1, 2, 3)"
+     " SELECT 'item ' || i.stage || '/' || i.id || ' of session ' || i.session || ' is ' || i.status"
+     "  || ', and its last event is ' || coalesce(v.type, 'none')"
+     " FROM items i LEFT JOIN said l ON l.session = i.session AND l.stage = i.stage AND l.item = i.id"
+     "  LEFT JOIN events v ON v.id = l.id"
+     " WHERE i.status IS NOT CASE v.type WHEN 'item_done' THEN 'done' WHEN 'item_failed' THEN 'failed' END"
+     " UNION ALL SELECT 'item ' || l.stage || '/' || l.item || ' of session ' || l.session"
+     "  || ' is not there, and its last event is ' || v.type FROM said l JOIN events v ON v.id = l.id"
+     " WHERE v.type <> 'item_forgotten' AND NOT EXISTS (SELECT 1 FROM items i WHERE i.session = l.session"
+     "  AND i.stage = l.stage AND i.id = l.item)"},
 
     /* ---- Rounds, steps, items, checkpoints, the queue ---- */
     {"one-open-round", false,
@@ -147,9 +161,9 @@ const struct check_rule check_rules[] = {
      "SELECT 'checkpoint ' || id || ' of session ' || session || ' holds ' || coalesce(length(data), 0)"
      "  || ' bytes and says ' || size FROM checkpoints WHERE size <> coalesce(length(data), 0)"},
     {"checkpoints-by-event", false,
-     "SELECT 'checkpoint ' || id || ' of session ' || session || ' has no checkpoint_saved event'"
-     " FROM checkpoints c WHERE NOT EXISTS (SELECT 1 FROM events v WHERE v.session = c.session"
-     "  AND v.type = 'checkpoint_saved')"},
+     "SELECT 'checkpoint ' || id || ' of session ' || session || ' has no checkpoint_saved event' FROM"
+     " (SELECT session, id FROM checkpoints EXCEPT SELECT session, data ->> '$.id' FROM events"
+     "  WHERE type = 'checkpoint_saved')"},
     {"queue", false,
      "SELECT 'execution #' || e.id || ' stands in the queue and has ' ||"
      "  CASE WHEN e.finished_at IS NULL THEN 'started' ELSE 'ended' END"

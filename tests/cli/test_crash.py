@@ -214,13 +214,6 @@ class ExitThreeInSession(Run):
     code, outcome, options = 3, "failed", ("-s", "book")
 
 
-class ExitZeroInSession(Run):
-    outcome, options = "incomplete", ("-s", "book")
-
-    def exit_status(self):
-        return 75
-
-
 class SessionCompleted(Run):
     options = ("-s", "book")
     script = f"echo began >began; {BIN} -q session close --session book && echo closed >closed; echo done >done; exit 0"
@@ -485,7 +478,7 @@ class Sweep(Crash):
 def load_tests(loader, _tests, _pattern):
     """Without the classes that only others stand on."""
     suite = unittest.TestSuite()
-    for case in (FirstRun, ExitZero, ExitThreeInSession, ExitZeroInSession, SessionCompleted, StepReported, OnTerminal,
+    for case in (FirstRun, ExitZero, ExitThreeInSession, SessionCompleted, StepReported, OnTerminal,
                  Forked, Spooled, TakenIn, Close, Cancel, Sweep, Prune, Backup):
         suite.addTests(loader.loadTestsFromTestCase(case))
     return suite

@@ -109,6 +109,8 @@ class Check(Db):
         "steps-by-event": """INSERT INTO steps (session, stage, name, status, finished_at) VALUES ('book', 'a', 'x', 'done', 1);
                              INSERT INTO events (at, type, session, data) VALUES
                               (1, 'step_error', 'book', '{"stage":"a","name":"x","attempt":1}')""",
+        "items-by-event": """INSERT INTO events (at, type, session, data) VALUES
+                              (1, 'item_done', 'book', '{"stage":"a","id":"i"}')""",
         "one-open-round": "INSERT INTO rounds (session, round, opened_at) VALUES ('book', 1, 1)",
         "last-attempt-runs": """INSERT INTO steps (session, stage, name, attempt, status, finished_at) VALUES
                                 ('book', 'a', 'x', 1, 'running', NULL), ('book', 'a', 'x', 2, 'done', 1)""",
@@ -117,7 +119,7 @@ class Check(Db):
         "steps-of-the-ended": """INSERT INTO steps (session, stage, name, status, execution) SELECT
                                  'book', 'a', 'x', 'running', uid FROM executions WHERE id = 1""",
         "checkpoint-size": """INSERT INTO checkpoints (id, session, size, created_at) VALUES ('c', 'book', 7, 1);
-                              INSERT INTO events (at, type, session) VALUES (1, 'checkpoint_saved', 'book')""",
+                              INSERT INTO events (at, type, session, data) VALUES (1, 'checkpoint_saved', 'book', '{"id":"c"}')""",
         "checkpoints-by-event": "INSERT INTO checkpoints (id, session, created_at) VALUES ('c', 'book', 1)",
         "queue": "INSERT INTO queue (execution, position) SELECT uid, 1 FROM executions WHERE id = 1",
         "guards": "DROP INDEX events_session",
@@ -226,10 +228,11 @@ class Prune(Db):
         log = self.old_execution(past, 1)
         shut_log = self.old_execution(past, 2, "shut", self.old_session(past, "shut"))
         past.execute("INSERT INTO steps (session, stage, name, status, finished_at) VALUES ('shut', 'a', 'x', 'done', 1)")
+        self.old_event(past, "step_done", "shut", None, {"stage": "a", "name": "x", "attempt": 1})
         past.execute("INSERT INTO meta VALUES ('ocr:shut', '{}')")
         self.ok("--", "echo", "new")
         new = self.row()
-        self.assertEqual({"dry_run": False, "executions": 2, "sessions": 1, "events": 7, "logs": 2, "interrupted": False},
+        self.assertEqual({"dry_run": False, "executions": 2, "sessions": 1, "events": 8, "logs": 2, "interrupted": False},
                          {key: value for key, value in self.prune().items() if key != "before"})
         self.assertEqual(({new["uid"]}, {"first"}), (self.known(), self.sessions()))
         self.assertEqual([], self.sql("SELECT * FROM steps"))
