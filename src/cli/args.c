@@ -53,7 +53,7 @@ static int fault_status(const struct parser *parser)
     const struct verb *verb = parser->invocation->verb;
 
     if (verb)
-        return verb->command ? STATUS_NOT_RUN : STATUS_USAGE;
+        return verb->command && verb->wraps ? STATUS_NOT_RUN : STATUS_USAGE;
     for (int i = parser->at; !parser->group && i < parser->argc; i++)
         if (strcmp(parser->argv[i], "--") == 0)
             return STATUS_NOT_RUN;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <supervise/base/buf.h>
 #include <supervise/base/say.h>
 #include <supervise/domain/id.h>
 
@@ -44,6 +45,9 @@ void cli_ledger_close(struct cli *cli)
 {
     ledger_close(cli->ledger);
     cli->ledger = NULL;
+    if (cli->awaiting)
+        fd_close(&cli->watch);
+    cli->awaiting = false;
 }
 
 void cli_close(struct cli *cli)

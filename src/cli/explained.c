@@ -1,4 +1,5 @@
 /* From a row and what was seen while it ran to the facts that domain/explain.h makes a sentence of. */
+#include <supervise/cli/queued.h>
 #include <supervise/cli/words.h>
 
 #include <stdlib.h>
@@ -136,6 +137,7 @@ void words_explain(const struct cli *cli, const struct execution *execution, cha
     json_t *seen = execution->facts ? json_loads(execution->facts, 0, NULL) : NULL;
     struct explain_facts facts = {0};
     AUTOFREE char *command = short_command(execution);
+    AUTOFREE char *waits = NULL;
     const char **names;
     struct step_facts *steps;
 
@@ -145,6 +147,8 @@ void words_explain(const struct cli *cli, const struct execution *execution, cha
     facts.command = command;
     if (facts.state == EXPLAIN_RUNNING)
         take_liveness(&facts, execution_liveness(cli, execution));
+    if (facts.state == EXPLAIN_QUEUED)
+        facts.waits = waits = queued_why(cli, execution);
     *explanation = explain(&facts);
     *next = explain_next(&facts);
     step_facts_free(steps);

@@ -46,23 +46,6 @@ static int check_resumable(const struct execution *last, struct error *err)
     return 0;
 }
 
-/* The words of the command itself, byte for byte; ended by NULL, the caller frees with free_words(). */
-static char **words_of(const struct execution *last)
-{
-    json_t *array = json_loads(last->command, 0, NULL), *word;
-    char **words = mem_alloc((json_array_size(array) + 1) * sizeof *words);
-    const char *exact = last->argv;
-    size_t i;
-
-    json_array_foreach(array, i, word) {
-        words[i] = mem_strdup(exact ? exact : json_string_value(word));
-        if (exact)
-            exact += strlen(exact) + 1;
-    }
-    json_decref(array);
-    return words;
-}
-
 static char *with_session(const char *word, const char *session)
 {
     const char *place = strstr(word, "{session}");
@@ -86,13 +69,6 @@ static char **agent_words(const struct cli *cli, const struct execution *last)
     json_array_foreach(resume, i, word)
         words[i] = with_session(json_string_value(word), last->agent_session);
     return words;
-}
-
-static void free_words(char **words)
-{
-    for (char **word = words; word && *word; word++)
-        free(*word);
-    free(words);
 }
 
 static void say_what(const struct execution *last, char **words, bool agent, const struct run_plan *plan)
@@ -128,7 +104,7 @@ static int check_program(const struct execution *last, char **words, struct erro
 
 static int go_on(struct cli *cli, const struct execution *last, struct inherited *inherited)
 {
-    char **agent = agent_words(cli, last), **words = agent ? agent : words_of(last);
+    char **agent = agent_words(cli, last), **words = agent ? agent : runner_words(last->command, last->argv);
     struct run_plan plan = {
         .argv = words,
         .session = last->drives == 1 ? last->session : NULL,
@@ -157,7 +133,7 @@ static int go_on(struct cli *cli, const struct execution *last, struct inherited
             cli); /* the wrapper opens its own, and nothing of SQLite may be open across its fork */
         status = run_here(cli, &plan, inherited, false);
     }
-    free_words(words);
+    runner_free_words(words);
     return status;
 }
 

@@ -40,7 +40,7 @@ struct sentence {
 };
 
 static const struct sentence sentences[] = {
-    {OUTCOME_NONE, NEXT_NONE, "queued", "queued{queued}"},
+    {OUTCOME_NONE, NEXT_NONE, "queued", "queued{queued}{waits}"},
     {OUTCOME_NONE, NEXT_FOLLOW, "running", "running{running}{stopping}"},
     {OUTCOME_NONE, NEXT_WAIT, "unsupervised",
      "running{running}{stopping}, but its supervisor {gone}, so its end will not be seen as it happens"},

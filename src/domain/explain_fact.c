@@ -282,6 +282,12 @@ static void put_queued(struct buf *out, const struct explain_facts *facts)
     word_since(out, facts->queued_at, facts->now_ms);
 }
 
+static void put_waits(struct buf *out, const struct explain_facts *facts)
+{
+    if (facts->waits)
+        buf_printf(out, "; %s", facts->waits);
+}
+
 static void put_running(struct buf *out, const struct explain_facts *facts)
 {
     word_since(out, facts->started_at, facts->now_ms);
@@ -330,6 +336,7 @@ static const struct placeholder {
     {"then", put_then},
     {"threshold", put_threshold},
     {"unknown-end", put_unknown_end},
+    {"waits", put_waits},
     {"why", put_why},
 };
 

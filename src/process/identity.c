@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -130,4 +131,14 @@ int identity_signal(pid_t pid, int64_t start, int number)
     AUTOCLOSE int fd = identity_open(pid, start);
 
     return fd < 0 ? -1 : pidfd_send_signal(fd, number, NULL, 0);
+}
+
+int identity_uid(char uid[UID_LENGTH + 1], struct error *err)
+{
+    uint8_t dice[UID_LENGTH];
+
+    if (getrandom(dice, sizeof dice, 0) != sizeof dice)
+        return error_errno(err, "cannot make a UID");
+    uid_from_random(dice, uid);
+    return 0;
 }

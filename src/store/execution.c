@@ -60,7 +60,7 @@ static int take_session(struct ledger *ledger, const struct execution_start *sta
         return -1;
     if (step == 0)
         return session_insert(ledger, begun->session, start->workflow, start->workflow_definition, start->uid,
-                              start->started_at, err);
+                              start->started_at ? start->started_at : start->queued_at, err);
     if (strcmp((const char *)sqlite3_column_text(statement, 0), "active") != 0)
         return session_refuse_closed(begun->session, err);
     return session_same_workflow(begun->session, (const char *)sqlite3_column_text(statement, 1),
@@ -71,54 +71,65 @@ static const char INSERT[] = "INSERT INTO executions (uid, parent_uid, name, ses
                              "cwd, host, attempt, started_at,"
                              " heartbeat_at, activity_at, supervisor_pid, supervisor_start, pid_ns, boot_id, "
                              "machine_id, socket, detached,"
-                             " require_session, log, agent, stages)"
+                             " require_session, log, agent, stages, queued_at)"
                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?11, ?12, ?13, "
-                             "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+                             "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
+
+static int64_t or_null(int64_t time)
+{
+    return time ? time : NO_INT;
+}
 
 static int insert_row(struct ledger *ledger, const struct execution_start *start, const char *stages,
                       struct execution_begun *begun, struct error *err)
 {
     const char *parent = begun->parent == PARENT_IN_FLIGHT ? start->parent_uid : NULL;
     struct blob argv = {start->argv, start->argv_size};
+    bool starts = start->started_at != 0;
 
     if (sql_run(ledger, err, INSERT,
                 "tttt"
                 "itbtt"
                 "iiiii"
                 "ttt"
-                "iittt",
+                "iittti",
                 start->uid, parent, start->name, begun->session, (int64_t)begun->drives, start->command, argv,
-                start->cwd, start->host, start->attempt, start->started_at, start->supervisor_pid,
-                start->supervisor_start, start->pid_ns, start->boot_id, start->machine_id, start->socket,
-                (int64_t)start->detached, (int64_t)start->require_session, start->log, start->agent, stages))
+                start->cwd, start->host, start->attempt, or_null(start->started_at),
+                starts ? start->supervisor_pid : NO_INT, starts ? start->supervisor_start : NO_INT,
+                starts ? start->pid_ns : NO_INT, start->boot_id, start->machine_id, start->socket,
+                (int64_t)start->detached, (int64_t)start->require_session, start->log, start->agent, stages,
+                or_null(start->queued_at)))
         return -1;
     begun->id = sqlite3_last_insert_rowid(ledger->db);
-    return event_insert(ledger, start->started_at, "execution_started", begun->session, start->uid, NULL,
+    return event_insert(ledger, starts ? start->started_at : start->queued_at,
+                        starts ? "execution_started" : "execution_queued", begun->session, start->uid, NULL,
                         err);
+}
+
+int execution_insert(struct ledger *ledger, const struct execution_start *start,
+                     struct execution_begun *begun, struct error *err)
+{
+    AUTOFREE char *stages = NULL;
+
+    *begun = (struct execution_begun){0};
+    if (read_parent(ledger, start, begun, err) ||
+        ((start->session || start->workflow) && take_session(ledger, start, begun, err)) ||
+        (start->stages &&
+         stages_take(ledger, begun->drives ? begun->session : NULL, start->stages, &stages, err)))
+        return -1;
+    return insert_row(ledger, start, stages, begun, err);
 }
 
 int execution_begin(struct ledger *ledger, const struct execution_start *start, struct execution_begun *begun,
                     struct error *err)
 {
-    AUTOFREE char *stages = NULL;
-    int result;
-
-    *begun = (struct execution_begun){0};
     if (sql_begin(ledger, err))
         return -1;
-    result = read_parent(ledger, start, begun, err);
-    if (!result && (start->session || start->workflow))
-        result = take_session(ledger, start, begun, err);
-    if (!result && start->stages)
-        result = stages_take(ledger, begun->drives ? begun->session : NULL, start->stages, &stages, err);
-    if (!result)
-        result = insert_row(ledger, start, stages, begun, err);
-    result = sql_end(ledger, result, err);
-    if (result) {
-        free(begun->session);
-        begun->session = NULL;
-    }
-    return result;
+    if (sql_end(ledger, execution_insert(ledger, start, begun, err), err) == 0)
+        return 0;
+    free(begun->session);
+    begun->session = NULL;
+    return -1;
 }
 
 int execution_spawned(struct ledger *ledger, const char *uid, int64_t pid, int64_t pid_start,
@@ -232,42 +243,57 @@ int execution_agent_session(struct ledger *ledger, const char *uid, const char *
 
 /* ---- Intent ---- */
 
+/* What never ran ends with the reason as its note: nothing else will ever tell why. */
 static int cancel_queued(struct ledger *ledger, const char *uid, int64_t at, struct error *err)
 {
-    if (sql_run(
-            ledger, err,
-            "UPDATE executions SET finished_at = ?2, exit_code = -2, stopped_by = 'cancel',"
-            " opening = (SELECT max(r.id) FROM rounds r WHERE r.session = executions.session) WHERE uid = ?1",
-            "ti", uid, at))
+    AUTOFREE char *data = NULL;
+
+    if (sql_text(ledger, err, &data,
+                 "UPDATE executions SET finished_at = ?2, exit_code = -2, stopped_by = 'cancel',"
+                 " notes = CASE WHEN facts ->> '$.why' IS NULL THEN notes"
+                 "  ELSE json_insert(notes, '$[#]', facts ->> '$.why') END,"
+                 " opening = (SELECT max(r.id) FROM rounds r WHERE r.session = executions.session)"
+                 " WHERE uid = ?1 RETURNING json_patch("
+                 "  '{\"exit_code\":-2,\"outcome\":\"cancelled\",\"reason\":\"cancelled\"}',"
+                 "  json_object('why', facts ->> '$.why'))",
+                 "ti", uid, at) ||
+        queue_leave(ledger, uid, err))
         return -1;
-    return event_insert(ledger, at, "execution_finished", NULL, uid,
-                        "{\"exit_code\":-2,\"outcome\":\"cancelled\",\"reason\":\"cancelled\"}", err);
+    return event_insert(ledger, at, "execution_finished", NULL, uid, data, err);
+}
+
+int execution_intend(struct ledger *ledger, const char *uid, const char *stopped_by, const char *data,
+                     bool *written, struct error *err)
+{
+    bool cancel = strcmp(stopped_by, "cancel") == 0;
+    int64_t now = wall_now_ms(), queued;
+
+    *written = false;
+    if (sql_integer(ledger, err, &queued,
+                    "UPDATE executions SET stopped_by = ?2, cancel_requested_at = ?3,"
+                    " facts = json_patch(facts, json_object('why', ?4 ->> '$.why'))"
+                    " WHERE uid = ?1 AND finished_at IS NULL AND stopped_by IS NULL"
+                    " RETURNING started_at IS NULL",
+                    "ttit", uid, stopped_by, cancel ? now : NO_INT, data))
+        return -1;
+    if (queued == NO_INT)
+        return 0;
+    *written = true;
+    if (event_insert(ledger, now, cancel ? "execution_cancel_requested" : "execution_deadline", NULL, uid,
+                     data, err))
+        return -1;
+    return queued ? cancel_queued(ledger, uid, now, err) : 0;
 }
 
 int execution_intend_stop(struct ledger *ledger, const char *uid, const char *stopped_by, const char *data,
                           bool *written, struct error *err)
 {
-    bool cancel = strcmp(stopped_by, "cancel") == 0;
-    int64_t now = wall_now_ms(), queued;
     int result;
 
     *written = false;
     if (sql_begin(ledger, err))
         return -1;
-    result = sql_integer(ledger, err, &queued,
-                         "UPDATE executions SET stopped_by = ?2, cancel_requested_at = ?3,"
-                         " facts = json_patch(facts, json_object('why', ?4 ->> '$.why'))"
-                         " WHERE uid = ?1 AND finished_at IS NULL AND stopped_by IS NULL"
-                         " RETURNING started_at IS NULL",
-                         "ttit", uid, stopped_by, cancel ? now : NO_INT, data);
-    if (!result && queued != NO_INT) {
-        *written = true;
-        result = event_insert(ledger, now, cancel ? "execution_cancel_requested" : "execution_deadline", NULL,
-                              uid, data, err);
-        if (!result && queued)
-            result = cancel_queued(ledger, uid, now, err);
-    }
-    result = sql_end(ledger, result, err);
+    result = sql_end(ledger, execution_intend(ledger, uid, stopped_by, data, written, err), err);
     *written = *written && result == 0;
     return result;
 }

@@ -212,17 +212,6 @@ int execution_get(struct ledger *ledger, const char *uid, struct execution **exe
     return 0;
 }
 
-static enum settled settled_from_name(const char *name)
-{
-    static const char *const names[] = {
-        [SETTLED_COMPLETED] = "completed", [SETTLED_ABORTED] = "aborted", [SETTLED_STALE] = "stale"};
-
-    for (size_t i = SETTLED_COMPLETED; name && i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i], name) == 0)
-            return (enum settled)i;
-    return SETTLED_OPEN;
-}
-
 static void judge(struct execution *e)
 {
     struct verdict verdict = outcome_of(&(struct outcome_facts){

@@ -298,6 +298,18 @@ bool ledger_in_place(const struct ledger *ledger)
            status.st_ino == ledger->inode;
 }
 
+int ledger_hold(struct ledger *ledger, struct error *err)
+{
+    return sql_run(ledger, err, "BEGIN", "");
+}
+
+void ledger_let_go(struct ledger *ledger)
+{
+    struct error ignored;
+
+    sql_run(ledger, &ignored, "COMMIT", "");
+}
+
 int64_t ledger_version(struct ledger *ledger)
 {
     struct error ignored;

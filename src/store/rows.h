@@ -107,6 +107,17 @@ int execution_end_event(struct ledger *ledger, const struct execution *row, int6
  */
 int session_settle(struct ledger *ledger, const char *id, const char *reason, const char *event,
                    const char *execution, const char *data, int64_t at, struct error *err);
+/* As execution_begin(), inside the caller's transaction; what has no `started_at` is queued. The caller frees
+ * begun->session, also where it failed. */
+int execution_insert(struct ledger *ledger, const struct execution_start *start,
+                     struct execution_begun *begun, struct error *err);
+
+/* As execution_intend_stop(), inside the caller's transaction. */
+int execution_intend(struct ledger *ledger, const char *uid, const char *stopped_by, const char *data,
+                     bool *written, struct error *err);
+
+/* It waits no more: its place in the queue, its environment and what it waited for go. */
+int queue_leave(struct ledger *ledger, const char *uid, struct error *err);
 
 /* What an execution had running becomes aborted, with the reason. */
 int steps_abort_of(struct ledger *ledger, const char *execution, const char *reason, int64_t at,

@@ -113,7 +113,8 @@ static int end_with_session(struct ledger *ledger, const char *session, const st
             " notes = json_insert(notes, '$[#]', ?3),"
             " opening = (SELECT max(r.id) FROM rounds r WHERE r.session = executions.session) WHERE uid = ?1",
             "tit", execution->uid, at, note) ||
-        steps_abort_of(ledger, execution->uid, "its session was closed", at, err))
+        steps_abort_of(ledger, execution->uid, "its session was closed", at, err) ||
+        (execution->started_at == NO_INT && queue_leave(ledger, execution->uid, err)))
         return -1;
     return event_insert(ledger, at, "execution_finished", session, execution->uid,
                         "{\"exit_code\":-4,\"outcome\":\"cancelled\",\"reason\":\"session-closed\"}", err);

@@ -232,8 +232,7 @@ void notify_free(struct life *life);
 /* --- surroundings.c --- */
 char **environment_make(const struct life *life); /* the caller frees it with environment_free() */
 void environment_free(char **environment);
-char *command_json(char **argv, bool *exact); /* the caller frees; *exact: nothing had to be replaced */
-int64_t oom_kill_count(void);                 /* oom_kill of /proc/vmstat, or -1 */
-bool needs_own_group(void); /* no controlling terminal, or ours isn't its foreground group */
+int64_t oom_kill_count(void); /* oom_kill of /proc/vmstat, or -1 */
+bool needs_own_group(void);   /* no controlling terminal, or ours isn't its foreground group */
 
 #endif

@@ -5,9 +5,10 @@
  */
 #include "life.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
@@ -15,6 +16,7 @@
 #include <supervise/base/say.h>
 #include <supervise/base/time.h>
 #include <supervise/store/checkpoint.h>
+#include <supervise/store/queue.h>
 #include <supervise/supervisor/log_sweep.h>
 
 enum { WHILE_RUNNING_MS = 50, DEADLINE_TRIES = 10, SWEEP_MS = 20 };
@@ -22,13 +24,11 @@ static const double RETRY_EVERY = 0.1; /* seconds */
 
 /* ---- The beginning ---- */
 
-static int make_uid(struct life *life, struct error *err)
+static int take_uid(struct life *life, struct error *err)
 {
-    uint8_t dice[UID_LENGTH];
-
-    if (getrandom(dice, sizeof dice, 0) != sizeof dice)
-        return error_errno(err, "cannot make a UID");
-    uid_from_random(dice, life->uid);
+    if (!life->plan->claim)
+        return identity_uid(life->uid, err);
+    snprintf(life->uid, sizeof life->uid, "%s", life->plan->claim);
     return 0;
 }
 
@@ -38,7 +38,8 @@ static int open_ledger(struct life *life, struct error *err)
     struct ledger_options options = {settings->store_path, settings->store_busy_timeout,
                                      settings->store_sync_full};
 
-    if (settings_ledger(settings, err))
+    life->ledger = life->plan->ledger;
+    if (!life->ledger && settings_ledger(settings, err))
         life->ledger = ledger_open(&options, LEDGER_WRITE, err);
     return life->ledger ? 0 : -1;
 }
@@ -100,6 +101,15 @@ void record_argv(const struct life *life, bool exact, struct buf *argv)
         buf_append(argv, *argument, strlen(*argument) + 1);
 }
 
+/* Whoever started it was told what is wrong up to now; what it says from here on is for nobody's eyes. */
+static void let_go_of_stderr(void)
+{
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    if (null >= 0 && dup2(null, STDERR_FILENO) >= 0)
+        close(null);
+}
+
 static int write_row(struct life *life, struct error *err)
 {
     bool exact;
@@ -109,8 +119,11 @@ static int write_row(struct life *life, struct error *err)
 
     record_argv(life, exact, &argv);
     start = record_start(life, command, &argv);
-    if (execution_begin(life->ledger, &start, &life->begun, err))
+    if (life->plan->claim ? queue_claim(life->ledger, &start, &life->begun, err)
+                          : execution_begin(life->ledger, &start, &life->begun, err))
         return -1;
+    if (life->plan->claim)
+        let_go_of_stderr();
     say_parent(life);
     ledger_set_busy_timeout(life->ledger, WHILE_RUNNING_MS);
     return 0;
@@ -138,7 +151,7 @@ int record_begin(struct life *life, struct error *err)
 {
     struct error refused;
 
-    if (make_uid(life, err))
+    if (take_uid(life, err))
         return -1;
     life->agent = settings_agent_of(life->plan->settings, life->plan->argv);
     life->cwd =

@@ -53,6 +53,9 @@ struct cli {
     int level;                 /* -1 with -q, 1 with -v */
     struct settings *settings; /* read by cli_settings() */
     struct ledger *ledger;     /* opened by cli_ledger() */
+    bool awaiting;             /* cli_await_change() was called since: */
+    int64_t version;           /* of the ledger, as it has last told of it */
+    int watch;                 /* where the kernel tells that it is written to; -1: nowhere */
 };
 
 struct verb {

@@ -59,7 +59,8 @@ struct explain_facts {
     const char *why;        /* the reason given with the cancel, or the abort of its session */
     int spawn_errno;
     const char *spawn_error;
-    bool never_ran; /* it ended while it was queued */
+    bool never_ran;    /* it ended while it was queued */
+    const char *waits; /* what it is queued for: "waits for #4, which is running" */
 
     bool duration_known;
     int64_t duration_ms; /* awake */

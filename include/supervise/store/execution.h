@@ -118,7 +118,8 @@ struct execution_start {
     const void *argv; /* exact bytes, NUL-separated, where `command` can't say them; else NULL */
     size_t argv_size;
     const char *cwd, *host, *boot_id, *machine_id, *log, *socket, *agent;
-    int64_t started_at, attempt, supervisor_pid, supervisor_start, pid_ns;
+    int64_t queued_at, started_at; /* 0: not yet */
+    int64_t attempt, supervisor_pid, supervisor_start, pid_ns;
     bool detached, require_session;
 };
 
