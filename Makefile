@@ -69,7 +69,14 @@ $(BUILD)/bench/%: tests/bench/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(STATIC) -o $@ $< $(LIBS)
 
-tests: $(BUILD)/supervise $(UNIT) $(PROBES)
+# The program with a death built in, for tests of what it leaves behind. Only a static link sends SQLite's calls this way,
+# too; sanitizers don't have one.
+CRASH   := open open64 mkostemp write pwrite pwrite64 fsync fdatasync ftruncate64 fchmod unlink unlinkat rename renameat2 \
+           mkdir rmdir bind send mmap64 dup2 fork execvp
+$(BUILD)/supervise-crash: $(MAIN) $(OBJECTS) tests/crash/crash.c
+	$(CC) $(PLAIN_CFLAGS) $(STATIC) $(CRASH:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
+
+tests: $(BUILD)/supervise $(UNIT) $(PROBES) $(if $(STATIC),$(BUILD)/supervise-crash)
 
 check: tests
 	$(PYTHON) tests/run.py --build $(BUILD)

@@ -5,6 +5,8 @@
 
 #include "sql.h"
 
+#include <jansson.h>
+
 /* An event; `execution` is a UID; `data` a JSON object or NULL for {}. Its session is that of the execution
  * where `session` is NULL. */
 int event_insert(struct ledger *ledger, int64_t at, const char *type, const char *session,
@@ -76,6 +78,11 @@ int said_write(struct ledger *ledger, const char *uid, const struct execution_sa
 
 /* A report came in: the execution (a UID, or NULL) did something, and got somewhere. */
 int report_progress(struct ledger *ledger, const char *execution, int64_t at, struct error *err);
+
+/* Any bytes as JSON, exactly: {"hex": ...}, two digits a byte; text that is UTF-8 as a string, else the same.
+ */
+json_t *exact_bytes(const void *data, size_t size); /* data NULL: null */
+json_t *exact_text(const char *text, size_t length);
 
 /* All rows of a statement that selects execution_fields; the caller frees the list. */
 int executions_load(struct ledger *ledger, sqlite3_stmt *statement, struct execution_list *list,
