@@ -81,7 +81,6 @@ int report_session(struct ledger *ledger, const char *option, const char *execut
                    const char **how, struct error *err)
 {
     AUTOFREE char *own = NULL;
-    bool linked;
 
     *id = NULL;
     if (execution && own_session(ledger, execution, &own, err))
@@ -92,8 +91,19 @@ int report_session(struct ledger *ledger, const char *option, const char *execut
     }
     if (session_resolve(ledger, option, execution, id, how, err) || check_active(ledger, *id, err))
         return -1;
-    /* A helper goes on helping its own, whatever it reports to. */
-    return execution && !own ? session_link_execution(ledger, *id, execution, at, &linked, err) : 0;
+    return report_link(ledger, *id, execution, at, err);
+}
+
+int report_link(struct ledger *ledger, const char *session, const char *execution, int64_t at,
+                struct error *err)
+{
+    int64_t free_to;
+    bool linked;
+
+    if (sql_integer(ledger, err, &free_to, "SELECT session IS NULL FROM executions WHERE uid = ?", "t",
+                    execution))
+        return -1;
+    return free_to == 1 ? session_link_execution(ledger, session, execution, at, &linked, err) : 0;
 }
 
 int report_stage(struct ledger *ledger, const char *session, const char *stage, struct error *err)
@@ -115,11 +125,21 @@ int report_stage(struct ledger *ledger, const char *session, const char *stage, 
                      stage, declared);
 }
 
-int report_progress(struct ledger *ledger, const char *execution, int64_t at, struct error *err)
+int report_activity(struct ledger *ledger, const char *execution, int64_t at, struct error *err)
 {
     return sql_run(ledger, err,
                    "UPDATE executions SET activity_at = max(coalesce(activity_at, ?2), ?2),"
-                   " progress_at = max(coalesce(progress_at, ?2), ?2),"
                    " facts = json_set(facts, '$.activity_slept', ?3) WHERE uid = ?1",
                    "tii", execution, at, slept_now_ms());
+}
+
+int report_progress(struct ledger *ledger, const char *execution, int64_t at, struct error *err)
+{
+    return report_activity(ledger, execution, at, err) ||
+                   sql_run(ledger, err,
+                           "UPDATE executions SET progress_at = max(coalesce(progress_at, ?2), ?2) WHERE uid "
+                           "= ?1",
+                           "ti", execution, at)
+               ? -1
+               : 0;
 }

@@ -76,6 +76,13 @@ int report_stage(struct ledger *ledger, const char *session, const char *stage, 
 /* What an execution in flight said, with its events. */
 int said_write(struct ledger *ledger, const char *uid, const struct execution_said *said, struct error *err);
 
+/* Links an execution (a UID, or NULL) that has no session; one that helps goes on helping its own. */
+int report_link(struct ledger *ledger, const char *session, const char *execution, int64_t at,
+                struct error *err);
+
+/* The execution (a UID, or NULL) did something. */
+int report_activity(struct ledger *ledger, const char *execution, int64_t at, struct error *err);
+
 /* A report came in: the execution (a UID, or NULL) did something, and got somewhere. */
 int report_progress(struct ledger *ledger, const char *execution, int64_t at, struct error *err);
 

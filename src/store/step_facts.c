@@ -92,7 +92,10 @@ int step_facts_read(struct ledger *ledger, const struct execution *execution, st
     result = read_left(ledger, execution, &read.left, err);
     if (!result)
         result = read_error(ledger, execution, &read, err);
-    if (!result && !read.left && !read.in_error)
+    if (!result && execution->drives == 1)
+        result = sql_text(ledger, err, &read.next, "SELECT next FROM completeness WHERE session = ?", "t",
+                          execution->session);
+    if (!result && !read.left && !read.in_error && !read.next)
         return 0;
     *facts = memcpy(mem_alloc(sizeof read), &read, sizeof read);
     if (!result)
@@ -109,5 +112,6 @@ void step_facts_free(struct step_facts *facts)
     free(facts->left);
     free(facts->in_error);
     free(facts->error);
+    free(facts->next);
     free(facts);
 }

@@ -433,6 +433,7 @@ class Unsupervised(Lost):
         self.assert_code(0, self.run_supervise("wait", "apart"))
 
     def test_a_cancel_that_was_cut_off_is_finished_by_sweeps(self):
+        self.by_hand = True
         self.config('[run]\nkill_after = "100ms"\n')
         _, before = self.lose("-n", "job", "--capture=none", script=f"trap '' TERM; {LINGERS}")
         self.sql("UPDATE executions SET stopped_by = 'cancel', cancel_requested_at = ?", now_ms())

@@ -18,11 +18,13 @@ CREATE TABLE queue_after (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX queue_after_after ON queue_after (after);
 
--- How many items a stage has in all, as `item remaining` was shown them.
+-- How many items a stage has in all, as `item remaining` was shown them. `beside`: how many of those done by then were
+-- not among them, and don't count.
 CREATE TABLE stage_totals (
     session TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     stage   TEXT NOT NULL,
     total   INTEGER NOT NULL CHECK (total >= 0),
+    beside  INTEGER NOT NULL DEFAULT 0 CHECK (beside >= 0),
     PRIMARY KEY (session, stage)
 ) STRICT, WITHOUT ROWID;
 
