@@ -131,6 +131,7 @@ class Signals(Case):
                 self.assertEqual("cleaned\n", result.out)
 
     def test_a_command_that_ended_by_itself_was_not_cancelled(self):
+        self.by_hand = True
         running = self.start("--", "sh", "-c", "echo up; while [ ! -e go ]; do sleep 0.01; done")
         running.wait_out("up")
         child = self.running_row()["pid"]
@@ -166,6 +167,7 @@ class Ledger(Case):
                 self.sql(statement)
 
     def test_a_schema_version_that_cannot_be_is_refused(self):
+        self.by_hand = True
         self.ok("--", "true")
         for version in (-1, 0):
             self.sql(f"PRAGMA user_version = {version}")
