@@ -26,6 +26,7 @@ const struct field session_fields[] = {
     {"stages", FIELD_JSON, AT(stages), true},
     {"executions", FIELD_JSON, AT(executions), true},
     {"definition", FIELD_JSON, AT(definition), false},
+    {"needs", FIELD_JSON, AT(needs), false},
 };
 const size_t session_field_count = sizeof session_fields / sizeof *session_fields;
 
@@ -45,7 +46,8 @@ static const char SOURCE[] =
     "      FROM current_steps WHERE session = s.id AND stage = g.name ORDER BY id) k))))"
     "   FROM (SELECT * FROM stages WHERE session = s.id ORDER BY position) g) AS stages,"
     "  (SELECT json_group_array(e.uid) FROM (SELECT uid FROM executions WHERE session = s.id ORDER BY id) e)"
-    "   AS executions, s.definition"
+    "   AS executions, s.definition,"
+    "  (SELECT json_group_array(n.need) FROM closing_needs n WHERE n.session = s.id) AS needs"
     " FROM sessions s JOIN completeness c ON c.session = s.id JOIN totals t ON t.session = s.id)";
 
 void session_free(struct session *session)

@@ -135,7 +135,7 @@ static void without_files_everything_is_built_in(void **state)
         {"queue.autostart", "true"},
         {"log.max_size", "\"64MiB\""},
         {"log.keep", "\"0\""},
-        {"agent.claude.resume", "[\"claude\",\"--resume\",\"{session}\"]"},
+        {"agent.claude.resume", "[\"{program}\",\"{options}\",\"--resume\",\"{session}\",\"{prompt}\"]"},
         {"agent.codex.session_id", "\"thread_id\""},
         {"agent.opencode.match", "[\"opencode\"]"},
     };

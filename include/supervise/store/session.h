@@ -14,6 +14,7 @@ struct session {
     char *stages;     /* JSON array */
     char *executions; /* JSON array of UIDs, oldest first */
     char *definition; /* JSON, not shown */
+    char *needs;      /* JSON array: what closing as completed still needs; the same */
 };
 extern const struct field session_fields[]; /* see execution.h */
 extern const size_t session_field_count;
