@@ -25,6 +25,7 @@ SOURCES := $(sort $(wildcard src/*/*.c))
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
 MAIN    := $(BUILD)/obj/main.o
 SCHEMA  := $(sort $(wildcard src/store/schema/*.sql))
+WORKFLOWS := $(sort $(wildcard conf/workflows/*.toml))
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 PROBES  := $(patsubst tests/probes/%.c,$(BUILD)/probes/%,$(sort $(wildcard tests/probes/*.c)))
 BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
@@ -39,11 +40,14 @@ $(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The migrations, in order, as C strings.
+# The migrations, in order, and the workflows that are shipped, as C strings.
 $(BUILD)/gen/schema.inc: $(SCHEMA) Makefile
+$(BUILD)/gen/workflows.inc: $(WORKFLOWS) Makefile
+$(BUILD)/gen/%.inc:
 	@mkdir -p $(@D)
-	for f in $(SCHEMA); do sed -e 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $$f; echo ','; done >$@
+	for f in $(filter-out Makefile,$^); do sed -e 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $$f; echo ','; done >$@
 $(BUILD)/obj/store/migrate.o: $(BUILD)/gen/schema.inc
+$(BUILD)/obj/config/shipped.o: $(BUILD)/gen/workflows.inc
 
 # The agent programs that are known without a file, as a C string.
 $(BUILD)/gen/agents.inc: src/config/agents.toml Makefile

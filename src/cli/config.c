@@ -131,8 +131,7 @@ const struct verb verb_config_show = {
 const struct verb verb_config_check = {
     .name = "config check",
     .synopsis = "[FILE]",
-    .summary =
-        "whether the configuration is right: FILE alone, or all that would be read; exit 7 where it isn't",
+    .summary = "whether the configuration is right: FILE, or all that would be read; exit 7 where it isn't",
     .examples = "supervise config check  # what a command here would be run with\n"
                 "supervise config check supervise.toml  # one file, before it is put in its place\n",
     .words_max = 1,

@@ -65,8 +65,7 @@ static int run_check(struct cli *cli, const struct args *args)
 const struct verb verb_db_check = {
     .name = "db check",
     .synopsis = "",
-    .summary =
-        "whether the ledger is sound: exit 6 where an invariant does not hold, 7 where the file is damaged",
+    .summary = "whether the ledger is sound: exit 6 where an invariant is broken, 7 where the file is",
     .examples = "supervise db check  # every finding is a line\n",
     .run = run_check,
 };

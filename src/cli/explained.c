@@ -98,6 +98,7 @@ static void take_seen(struct explain_facts *to, const json_t *seen, const char *
     to->recovered = json_is_true(json_object_get(seen, "recovered"));
     to->threshold_ms = json_integer_value(json_object_get(seen, "threshold_ms"));
     to->supervisor_killed = json_is_true(json_object_get(seen, "supervisor_killed"));
+    to->unknown_end = json_string_value(json_object_get(seen, "unknown_end"));
     *names = mem_alloc((count + 1) * sizeof **names);
     json_array_foreach(stragglers, index, name)
         if (json_is_string(name))

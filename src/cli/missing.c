@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/domain/phases.h>
 
 enum { NEEDS_NAMED = 12 };
 
@@ -27,23 +28,10 @@ static void say_needs(struct buf *out, const json_t *needs)
     buf_puts(out, ".");
 }
 
-static bool is_among(const json_t *names, const char *name)
-{
-    json_t *one;
-    size_t i;
-
-    json_array_foreach((json_t *)names, i, one)
-        if (strcmp(json_string_value(one), name) == 0)
-            return true;
-    return false;
-}
-
 /* The phases that come next; NULL where none is left in this round. */
 static const json_t *next_phases(const json_t *definition, const char *phase)
 {
-    if (!phase || is_among(json_object_get(definition, "final"), phase))
-        return NULL;
-    return json_object_get(json_object_get(definition, "edges"), phase);
+    return phase && !phase_final(definition, phase) ? phase_targets(definition, phase) : NULL;
 }
 
 static void say_next(struct buf *out, const json_t *definition, const char *phase, bool done)

@@ -12,7 +12,7 @@
 #include <supervise/domain/duration.h>
 #include <supervise/supervisor/log_reader.h>
 
-enum { TAIL_LINES = 10, SESSION_EXECUTIONS = 10 };
+enum { TAIL_LINES = 10, SESSION_EXECUTIONS = 10, PAGE_LINES = 10 };
 
 static void time_line(const char *label, int64_t wall_ms)
 {
@@ -184,6 +184,76 @@ static void stage_lines(const char *stages)
     json_decref(array);
 }
 
+/* "context, analysis, [reviews], complete": all there are, and where it is. Without a workflow there is only
+ * that. */
+static void phase_lines(const struct session *session)
+{
+    json_t *definition = session->definition ? json_loads(session->definition, 0, NULL) : NULL;
+    const json_t *phases = json_object_get(definition, "phases"), *phase;
+    AUTOFREE char *here = words_phase(session->phase, session->phase_number, session->phase_count);
+    AUTOBUF struct buf line = {0};
+    size_t i;
+
+    json_array_foreach(phases, i, phase) {
+        const char *name = json_string_value(phase);
+        bool current = session->phase && strcmp(name, session->phase) == 0;
+
+        buf_printf(&line, "%s%s%s%s", i ? ", " : "", current ? "[" : "", name, current ? "]" : "");
+    }
+    words_line("Phase", here);
+    words_line("Phases", line.data);
+    json_decref(definition);
+}
+
+static void round_line(const json_t *round)
+{
+    static const struct {
+        const char *member, *word;
+    } times[] = {{"opened_at", "opened"}, {"completed_at", "completed"}, {"settled_at", "settled"}};
+    const char *settled_as = json_string_value(json_object_get(round, "settled_as"));
+    AUTOFREE char *label =
+        mem_printf("Round %lld", (long long)json_integer_value(json_object_get(round, "round")));
+    AUTOBUF struct buf line = {0};
+
+    buf_puts(&line, settled_as                                                ? settled_as
+                    : json_is_integer(json_object_get(round, "completed_at")) ? "complete, and still open"
+                                                                              : "open");
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        const json_t *at = json_object_get(round, times[i].member);
+        AUTOFREE char *time = words_time(json_is_integer(at) ? json_integer_value(at) : NO_INT);
+
+        if (*time)
+            buf_printf(&line, "%s%s %s", i ? ", " : "; ", times[i].word, time);
+    }
+    words_line(label, line.data);
+}
+
+/* The newest openings, of which a session may have had very many, in their order. */
+static void round_lines(const struct session *session)
+{
+    json_t *rounds = json_loads(session->rounds, 0, NULL);
+    size_t count = json_array_size(rounds);
+
+    for (size_t i = count > PAGE_LINES ? count - PAGE_LINES : 0; i < count; i++)
+        round_line(json_array_get(rounds, i));
+    json_decref(rounds);
+}
+
+/* What closing it as completed still needs. */
+static void need_lines(const struct session *session)
+{
+    json_t *needs = strcmp(session->status, "active") == 0 ? json_loads(session->needs, 0, NULL) : NULL,
+           *need;
+    size_t count = json_array_size(needs), i;
+
+    json_array_foreach(needs, i, need)
+        if (i < PAGE_LINES)
+            words_line("To close", json_string_value(need));
+    if (count > PAGE_LINES)
+        words_linef("To close", "and %zu more: `supervise session close` lists all", count - PAGE_LINES);
+    json_decref(needs);
+}
+
 /* Its newest executions, as a table below the rest, and what the newest of them wrote. */
 static int session_executions(struct cli *cli, const struct session *session, struct error *err)
 {
@@ -205,7 +275,6 @@ static int session_executions(struct cli *cli, const struct session *session, st
 
 int session_page(struct cli *cli, const struct session *session, struct error *err)
 {
-    AUTOFREE char *phase = words_phase(session->phase, session->phase_number, session->phase_count);
     AUTOFREE char *totals = words_totals(session->totals);
 
     words_line("Session", session->id);
@@ -214,8 +283,9 @@ int session_page(struct cli *cli, const struct session *session, struct error *e
     words_line("Completeness", session->completeness);
     words_line("Next", session->next);
     words_line("Workflow", session->workflow);
-    words_line("Phase", phase);
-    number_line("Round", session->round);
+    phase_lines(session);
+    round_lines(session);
+    need_lines(session);
     time_line("Started", session->started_at);
     time_line("Updated", session->updated_at);
     time_line("Closed", session->closed_at);

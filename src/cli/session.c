@@ -1,8 +1,9 @@
-/* `session`: begin one, look at it, close it. */
+/* `session begin`, `show` and `list`; and what all verbs of `session` share. */
+#include "session.h"
+
 #include <supervise/cli/pages.h>
 #include <supervise/cli/verbs.h>
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,45 +11,68 @@
 #include <supervise/base/say.h>
 #include <supervise/base/text.h>
 #include <supervise/domain/id.h>
-#include <supervise/supervisor/liveness.h>
 
 enum { DEFAULT_LIMIT = 20 };
 
-/* Prints one as the verb was asked to: JSON, or what people want of it (`page`, else its id alone). */
-static int print_session(struct cli *cli, const char *id, bool page, struct error *err)
+int session_named(const struct args *args, size_t at, const char **id, struct error *err)
+{
+    const char *fault;
+
+    *id = args_get(args, "session");
+    if (*id && args->word_count > at)
+        return error_set(err, ERR_USAGE, "the session is named twice: as \"%s\" and as \"%s\"", *id,
+                         args->words[at]);
+    if (args->word_count > at)
+        *id = args->words[at];
+    fault = *id ? session_id_fault(*id) : NULL;
+    if (fault)
+        return error_set(err, ERR_USAGE, "cannot take \"%s\" as a session's id: it %s", *id, fault);
+    return 0;
+}
+
+int session_say_drift(struct cli *cli, const char *id, struct error *err)
+{
+    AUTOFREE char *workflow = NULL;
+    AUTOFREE char *text = NULL;
+    const json_t *configured;
+    json_t *definition;
+
+    if (session_definition(cli->ledger, id, &workflow, &text, err) < 0)
+        return -1;
+    if (!workflow)
+        return 0;
+    configured = json_object_get(cli->settings->workflows, workflow);
+    definition = json_loads(text, 0, NULL);
+    if (!configured)
+        say("session %s goes on by the definition of workflow %s that it began with: none of that name is "
+            "configured "
+            "any more",
+            id, workflow);
+    else if (!json_equal(configured, definition))
+        say("session %s goes on by the definition of workflow %s that it began with: what is configured now "
+            "is another",
+            id, workflow);
+    json_decref(definition);
+    return 0;
+}
+
+int session_print(struct cli *cli, const char *id, bool page, struct error *err)
 {
     struct session *session = NULL;
     int result = 0;
 
+    if (!cli->json && !page)
+        return 0;
     if (session_get(cli->ledger, id, &session, err) < 0)
         return -1;
     if (!session)
         return error_set(err, ERR_NOT_FOUND, "no session \"%s\"; see `supervise session list --all`", id);
     if (cli->json)
         json_print(session_json(cli, session), false);
-    else if (page)
-        result = session_page(cli, session, err);
     else
-        puts(session->id);
+        result = session_page(cli, session, err);
     session_free(session);
     return result;
-}
-
-/* The id given as a word or with --session; NULL where neither was. */
-static int read_id(const struct args *args, const char **id, struct error *err)
-{
-    const char *fault;
-
-    *id = args_get(args, "session");
-    if (*id && args->word_count > 0)
-        return error_set(err, ERR_USAGE, "the session is named twice: as \"%s\" and as \"%s\"", *id,
-                         args->words[0]);
-    if (args->word_count > 0)
-        *id = args->words[0];
-    fault = *id ? session_id_fault(*id) : NULL;
-    if (fault)
-        return error_set(err, ERR_USAGE, "cannot take \"%s\" as a session's id: it %s", *id, fault);
-    return 0;
 }
 
 /* --- begin --- */
@@ -100,7 +124,7 @@ static int begin(struct cli *cli, const struct args *args, struct error *err)
     enum begin_result result;
     struct error unknown = {0};
 
-    if (read_id(args, &request.id, err) < 0 || cli_settings(cli, err) < 0)
+    if (session_named(args, 0, &request.id, err) < 0 || cli_settings(cli, err) < 0)
         return -1;
     /* A session keeps its own definition: a workflow that isn't configured any more is refused for a new one
      * only. */
@@ -116,9 +140,11 @@ static int begin(struct cli *cli, const struct args *args, struct error *err)
     if (!request.id && result != SESSION_CREATED)
         cli_say_session(id, "execution");
     say_detail("session %s %s", id, did[result]);
-    if (say_own_session(cli, request.execution_uid, id, err) < 0)
+    if (say_own_session(cli, request.execution_uid, id, err) < 0 || session_say_drift(cli, id, err) < 0)
         return -1;
-    return print_session(cli, id, false, err);
+    if (!cli->json)
+        puts(id);
+    return session_print(cli, id, false, err);
 }
 
 static int run_begin(struct cli *cli, const struct args *args)
@@ -137,9 +163,9 @@ static int run_show(struct cli *cli, const struct args *args)
     bool only_active;
     struct error err;
 
-    if (read_id(args, &named, &err) < 0 || cli_ledger(cli, LEDGER_READ, &err) < 0 ||
+    if (session_named(args, 0, &named, &err) < 0 || cli_ledger(cli, LEDGER_READ, &err) < 0 ||
         cli_session(cli, named, &caller, &id, &only_active, &err) < 0 ||
-        print_session(cli, id, true, &err) < 0)
+        session_say_drift(cli, id, &err) < 0 || session_print(cli, id, true, &err) < 0)
         return cli_fail(&err);
     return 0;
 }
@@ -162,52 +188,6 @@ static int run_list(struct cli *cli, const struct args *args)
         say("%s", args->given_count > 0 ? "no session is like that" : "no session is recorded yet");
     session_list_free(&list);
     return 0;
-}
-
-/* --- close --- */
-
-static void wake_ended(const struct execution_list *ended)
-{
-    for (size_t i = 0; i < ended->count; i++) {
-        say("#%" PRId64 " ends with it", ended->items[i]->id);
-        supervisor_wake(ended->items[i]);
-    }
-}
-
-static int close_session(struct cli *cli, const struct args *args, struct close_result *result,
-                         struct error *err)
-{
-    struct close_request request = {.reason = args_has(args, "abort") ? "aborted" : "completed",
-                                    .why = args_get(args, "why")};
-    AUTOFREE char *id = NULL;
-    const char *named;
-
-    if (request.why && !args_has(args, "abort"))
-        return error_set(err, ERR_USAGE, "--why goes with --abort: a completed session needs no reason");
-    if (read_id(args, &named, err) < 0 || cli_ledger_existing(cli, err) < 0 ||
-        cli_session(cli, named, &request.execution_uid, &id, &request.link, err) < 0)
-        return -1;
-    request.id = id;
-    if (session_close(cli->ledger, &request, result, err) < 0) {
-        if (result->needs) /* too much for an error's one text, perhaps, and all of it counts */
-            say_error("cannot close session %s as completed: %s", id, result->needs);
-        return -1;
-    }
-    say(result->already ? "session %s was already closed" : "session %s closed as %s", id, request.reason);
-    wake_ended(&result->ended);
-    return cli->json ? print_session(cli, id, false, err) : 0;
-}
-
-static int run_close(struct cli *cli, const struct args *args)
-{
-    struct close_result result = {0};
-    struct error err;
-    int status = 0;
-
-    if (close_session(cli, args, &result, &err) < 0)
-        status = result.needs ? (int)err.code : cli_fail(&err);
-    close_result_free(&result);
-    return status;
 }
 
 /* --- the verbs --- */
@@ -259,22 +239,4 @@ const struct verb verb_session_list = {
     .examples = "supervise session list --status active  # what is open\n",
     .options = list_options,
     .run = run_list,
-};
-
-static const struct option close_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
-    {0, "abort", NULL, "close it as aborted, wherever it is"},
-    {0, "why", "TEXT", "with --abort: the reason, kept with the record"},
-    {0, NULL, NULL, NULL},
-};
-
-const struct verb verb_session_close = {
-    .name = "session close",
-    .synopsis = "[OPTIONS] [ID]",
-    .summary = "close a session as completed, or abort it; what it has in flight ends with it",
-    .examples = "supervise session close review-42  # refused, with what is missing, until all is done\n"
-                "supervise session close review-42 --abort --why 'wrong branch'  # from anywhere\n",
-    .options = close_options,
-    .words_max = 1,
-    .run = run_close,
 };

@@ -15,10 +15,6 @@ const struct verb *const verbs[] = {
     &verb_cancel,
     &verb_resume,
     &verb_heartbeat,
-    &verb_session_begin,
-    &verb_session_show,
-    &verb_session_list,
-    &verb_session_close,
     &verb_item_done,
     &verb_item_failed,
     &verb_item_list,
@@ -27,6 +23,14 @@ const struct verb *const verbs[] = {
     &verb_checkpoint_save,
     &verb_checkpoint_list,
     &verb_checkpoint_show,
+    &verb_session_begin,
+    &verb_session_advance,
+    &verb_session_complete_round,
+    &verb_session_close,
+    &verb_session_show,
+    &verb_session_list,
+    &verb_session_link,
+    &verb_session_import,
     &verb_config_show,
     &verb_config_check,
     &verb_config_path,
@@ -36,7 +40,7 @@ const struct verb *const verbs[] = {
     NULL,
 };
 
-static const char *const groups[] = {"session", "item", "checkpoint", "config", "db", NULL};
+static const char *const groups[] = {"item", "checkpoint", "session", "config", "db", NULL};
 
 const struct verb *verb_find(const char *name)
 {

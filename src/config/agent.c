@@ -13,6 +13,7 @@
 #include <supervise/config/agents.h>
 #include <supervise/domain/agent_pattern.h>
 #include <supervise/domain/agent_resume.h>
+#include <supervise/domain/id.h>
 
 static const char built_in[] =
 #include "agents.inc"

@@ -8,6 +8,7 @@
 
 #include <supervise/base/buf.h>
 #include <supervise/base/text.h>
+#include <supervise/domain/id.h>
 
 int fault(struct error *err, const char *file, int line, const char *format, ...)
 {
@@ -63,16 +64,6 @@ int fault_if_nul(struct error *err, const char *file, const struct toml *root)
             return -1;
     }
     return 0;
-}
-
-const char *name_fault(const char *name)
-{
-    if (!*name)
-        return "is empty";
-    for (const unsigned char *at = (const unsigned char *)name; *at; at++)
-        if (*at < ' ' || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)) /* C0, DEL, C1 */
-            return "holds a control character";
-    return NULL;
 }
 
 json_t *strings_from_toml(const char *file, const char *what, const struct toml *value, struct error *err)

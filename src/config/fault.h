@@ -22,9 +22,6 @@ int fault_unknown(struct error *err, const char *file, int line, const char *key
  * another. */
 int fault_if_nul(struct error *err, const char *file, const struct toml *root);
 
-/* NULL where the text may name something: not empty, no control characters; else what is wrong with it. */
-const char *name_fault(const char *name);
-
 /* An array of strings as JSON, each held against name_fault(); NULL with the error filled. The caller owns
  * it. */
 json_t *strings_from_toml(const char *file, const char *what, const struct toml *value, struct error *err);

@@ -12,6 +12,7 @@
 
 #include <supervise/base/buf.h>
 #include <supervise/domain/id.h>
+#include <supervise/domain/phases.h>
 
 enum { PHASES_MAX = 256 }; /* the graph is looked at from every phase whenever the file is read */
 
@@ -53,17 +54,6 @@ static int expected(const struct reading *reading, const char *key, const char *
     return fault_expected(reading->err, reading->file, what, form, found);
 }
 
-static bool contains(const json_t *list, const char *text)
-{
-    const json_t *item;
-    size_t i;
-
-    json_array_foreach(list, i, item)
-        if (strcmp(json_string_value(item), text) == 0)
-            return true;
-    return false;
-}
-
 /* An array of strings, no two the same; NULL with the error filled. */
 static json_t *read_names(const struct reading *reading, const char *key, const struct toml *value)
 {
@@ -97,7 +87,7 @@ static int check_phase(const struct reading *reading, const struct toml *phase)
     const json_t *known;
     size_t i;
 
-    if (contains(phases_of(reading), phase->as.string.data))
+    if (strings_contain(phases_of(reading), phase->as.string.data))
         return 0;
     json_array_foreach(phases_of(reading), i, known)
         buf_printf(&all, "%s%s", i ? ", " : "", json_string_value(known));
@@ -158,7 +148,7 @@ static int read_final(const struct reading *reading)
     if (!final)
         return -1;
     json_object_set_new(reading->definition, "final", final);
-    if (initial && contains(final, initial))
+    if (initial && strings_contain(final, initial))
         return fail(reading, line_of(reading, value ? "final" : "phases"),
                     "the initial phase \"%s\" is final too: there is no way to go in a round", initial);
     return 0;
@@ -175,7 +165,7 @@ static json_t *edges_by_order(const struct reading *reading)
     json_array_foreach(phases, i, phase) {
         json_t *targets = json_array(), *next = json_array_get(phases, i + 1);
 
-        if (contains(final, json_string_value(phase)))
+        if (strings_contain(final, json_string_value(phase)))
             json_array_append(targets, json_object_get(reading->definition, "initial"));
         else if (next)
             json_array_append(targets, next);
@@ -195,7 +185,7 @@ static int read_edge(const struct reading *reading, json_t *edges, const struct 
     targets = read_phases(reading, "edges", member->value);
     if (!targets)
         return -1;
-    if (contains(json_object_get(reading->definition, "final"), member->key) &&
+    if (strings_contain(json_object_get(reading->definition, "final"), member->key) &&
         !json_equal(targets, json_object_get(edges, member->key))) {
         json_decref(targets);
         return fail(reading, member->line,
@@ -222,32 +212,13 @@ static int read_edges(const struct reading *reading)
 
 /* --- the graph --- */
 
-/* The phases that can be reached from `start` in one step or more; the caller owns the array. */
-static json_t *reached_from(const json_t *definition, const char *start)
-{
-    const json_t *edges = json_object_get(definition, "edges");
-    json_t *reached = json_array();
-    const char *phase = start;
-
-    for (size_t next = 0; phase; next++) {
-        const json_t *target;
-        size_t i;
-
-        json_array_foreach(json_object_get(edges, phase), i, target)
-            if (!contains(reached, json_string_value(target)))
-                json_array_append_new(reached, json_string(json_string_value(target)));
-        phase = json_string_value(json_array_get(reached, next));
-    }
-    return reached;
-}
-
 static bool contains_any(const json_t *list, const json_t *others)
 {
     const json_t *other;
     size_t i;
 
     json_array_foreach(others, i, other)
-        if (contains(list, json_string_value(other)))
+        if (strings_contain(list, json_string_value(other)))
             return true;
     return false;
 }
@@ -261,9 +232,10 @@ static int check_way_out(const struct reading *reading, const json_t *from_initi
 
     json_array_foreach(phases_of(reading), i, phase) {
         const char *name = json_string_value(phase);
-        json_t *reached = reached_from(reading->definition, name);
-        bool out = contains_any(reached, final) || contains(final, name);
-        bool matters = contains(reached, name) || contains(from_initial, name) || strcmp(name, initial) == 0;
+        json_t *reached = phases_reached(reading->definition, name);
+        bool out = contains_any(reached, final) || strings_contain(final, name);
+        bool matters = strings_contain(reached, name) || strings_contain(from_initial, name) ||
+                       strcmp(name, initial) == 0;
 
         json_decref(reached);
         if (!out && matters)
@@ -283,9 +255,9 @@ static int check_graph(const struct reading *reading)
 
     if (!initial)
         return 0;
-    reached = reached_from(reading->definition, initial);
+    reached = phases_reached(reading->definition, initial);
     json_array_foreach(json_object_get(reading->definition, "final"), i, phase)
-        if (result == 0 && !contains(reached, json_string_value(phase)))
+        if (result == 0 && !strings_contain(reached, json_string_value(phase)))
             result =
                 fail(reading, line_of(reading, "edges"), "final phase \"%s\" can't be reached from \"%s\"",
                      json_string_value(phase), initial);

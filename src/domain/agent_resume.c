@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/domain/phases.h>
 
 struct words {
     char **list; /* ends with NULL */
@@ -85,17 +86,6 @@ static enum kept kept_of(const json_t *keep, const char *word)
     return KEPT_NOT;
 }
 
-static bool is_listed(const json_t *list, const char *word)
-{
-    json_t *one;
-    size_t i;
-
-    json_array_foreach((json_t *)list, i, one)
-        if (strcmp(json_string_value(one), word) == 0)
-            return true;
-    return false;
-}
-
 /* How many words an option has with what it takes. */
 static size_t extent(enum kept kept, char *const *words)
 {
@@ -122,7 +112,7 @@ static void add_options(struct words *words, const json_t *keep, char *const *ar
             if (kept != KEPT_NOT)
                 add_first(words, arguments, count);
         } else {
-            if (first && is_listed(keep, *arguments))
+            if (first && strings_contain(keep, *arguments))
                 add(words, *arguments);
             first = false;
         }
@@ -133,7 +123,7 @@ static void add_options(struct words *words, const json_t *keep, char *const *ar
 static bool forgets(const json_t *definition, char *const *arguments)
 {
     for (; *arguments && strcmp(*arguments, "--") != 0; arguments++)
-        if (is_listed(json_object_get(definition, "forgets"), *arguments))
+        if (strings_contain(json_object_get(definition, "forgets"), *arguments))
             return true;
     return false;
 }
@@ -170,8 +160,8 @@ char **agent_resume_words(const json_t *definition, const struct agent_resume *f
     struct words words = {0};
     size_t i;
 
-    *prompted = is_listed(resume, "{prompt}");
-    if (facts->program == 0 && (is_listed(resume, "{program}") || is_listed(resume, "{options}")))
+    *prompted = strings_contain(resume, "{prompt}");
+    if (facts->program == 0 && (strings_contain(resume, "{program}") || strings_contain(resume, "{options}")))
         return NULL;
     if (forgets(definition, facts->argv + facts->program))
         return NULL;

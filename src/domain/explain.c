@@ -53,6 +53,7 @@ static const struct sentence sentences[] = {
     {OUTCOME_FAILED, NEXT_NONE, "spawn", "never started: {spawn}"},
     {OUTCOME_FAILED, NEXT_DRIVE, "orphaned",
      "its supervisor {gone}; how the command ended is unknown{cut-off}{threshold}"},
+    {OUTCOME_FAILED, NEXT_DRIVE, "unknown-end", "how it ended is not known: {unknown-end}"},
     {OUTCOME_FAILED, NEXT_LOG, "deadline", "{deadline}, and was stopped{after}{then}"},
     {OUTCOME_FAILED, NEXT_LOG, "signal", "{end}"},
     {OUTCOME_FAILED, NEXT_LOG, "exit", "{end}"},
@@ -70,7 +71,8 @@ static const char *key_of(const struct explain_facts *facts)
     if (facts->state == EXPLAIN_QUEUED)
         return "queued";
     if (facts->state == EXPLAIN_FINISHED)
-        return facts->verdict.reason;
+        return facts->unknown_end && word_is(facts->verdict.reason, "orphaned") ? "unknown-end"
+                                                                                : facts->verdict.reason;
     if (facts->lost)
         return "lost";
     return facts->unsupervised ? "unsupervised" : "running";

@@ -279,6 +279,11 @@ static void put_stopping(struct buf *out, const struct explain_facts *facts)
     put_why(out, facts);
 }
 
+static void put_unknown_end(struct buf *out, const struct explain_facts *facts)
+{
+    word_text(out, facts->unknown_end);
+}
+
 typedef void put_fn(struct buf *out, const struct explain_facts *facts);
 
 static const struct placeholder {
@@ -306,6 +311,7 @@ static const struct placeholder {
     {"stopping", put_stopping},
     {"then", put_then},
     {"threshold", put_threshold},
+    {"unknown-end", put_unknown_end},
     {"why", put_why},
 };
 

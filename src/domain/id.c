@@ -79,12 +79,39 @@ const char *item_id_fault(const char *id, size_t length, bool lines)
                : NULL;
 }
 
+const char *name_fault(const char *name)
+{
+    if (!*name)
+        return "is empty";
+    if (has_control(name, strlen(name), false))
+        return "holds a control character";
+    return utf8_valid(name, strlen(name)) ? NULL : "is no UTF-8";
+}
+
 void uid_from_random(const uint8_t random[UID_LENGTH], char uid[UID_LENGTH + 1])
 {
     uid[0] = uid_alphabet[random[0] * 26 >> 8];
     for (int i = 1; i < UID_LENGTH; i++)
         uid[i] = uid_alphabet[random[i] & 31];
     uid[UID_LENGTH] = '\0';
+}
+
+/* FNV-1a with 128 bits, by hand: its prime is 2^88 + 0x13B. */
+void uid_from_text(const char *text, size_t length, char uid[UID_LENGTH + 1])
+{
+    __extension__ unsigned __int128 hash = UINT64_C(0x6C62272E07BB0142);
+    uint8_t bytes[UID_LENGTH];
+
+    hash = hash << 64 | UINT64_C(0x62B821756295C58D);
+    for (size_t i = 0; i < length; i++) {
+        hash ^= (unsigned char)text[i];
+        hash = (hash << 88) + hash * 0x13B;
+    }
+    /* The first letter has a byte for itself; five bits of the rest for each other. */
+    bytes[0] = (uint8_t)hash;
+    for (int i = 1; i < UID_LENGTH; i++)
+        bytes[i] = (uint8_t)(hash >> (5 * i + 3));
+    uid_from_random(bytes, uid);
 }
 
 bool uid_valid(const char *text)

@@ -60,9 +60,7 @@ static int take_session(struct ledger *ledger, const struct execution_start *sta
         return session_insert(ledger, begun->session, start->workflow, start->workflow_definition, start->uid,
                               start->started_at, err);
     if (strcmp((const char *)sqlite3_column_text(statement, 0), "active") != 0)
-        return error_set(err, ERR_INVARIANT,
-                         "session %s is closed; `supervise session begin --session %s` opens it again",
-                         begun->session, begun->session);
+        return session_refuse_closed(begun->session, err);
     return session_same_workflow(begun->session, (const char *)sqlite3_column_text(statement, 1),
                                  start->workflow, err);
 }
@@ -314,23 +312,31 @@ static const char ADD_SEEN[] = "UPDATE executions SET signal = ?2, usage = ?3, f
                                "?4), duration_ms = ?5, pid = NULL,"
                                " pid_start = NULL, socket = NULL WHERE uid = ?1";
 
-/* `outcome` and `reason`: as it is judged now. */
-static int finished_event(struct ledger *ledger, const struct execution_end *end, int64_t exit_code,
-                          const char *outcome, const char *reason, const char *type, struct error *err)
+/* The event of an end that is judged so now. */
+static int finished_event(struct ledger *ledger, const char *uid, int64_t at, const char *type,
+                          int64_t exit_code, int64_t signal, int64_t duration_ms, const char *outcome,
+                          const char *reason, struct error *err)
 {
     json_t *data = json_object();
     AUTOFREE char *text = NULL;
 
     json_object_set_new(data, "exit_code", json_integer(exit_code));
-    if (end->signal != NO_INT)
-        json_object_set_new(data, "signal", json_integer(end->signal));
+    if (signal != NO_INT)
+        json_object_set_new(data, "signal", json_integer(signal));
     json_object_set_new(data, "outcome", json_string(outcome));
     json_object_set_new(data, "reason", json_string(reason));
-    if (end->duration_ms != NO_INT)
-        json_object_set_new(data, "duration_ms", json_integer(end->duration_ms));
+    if (duration_ms != NO_INT)
+        json_object_set_new(data, "duration_ms", json_integer(duration_ms));
     text = json_dumps(data, JSON_COMPACT);
     json_decref(data);
-    return event_insert(ledger, end->finished_at, type, NULL, end->uid, text, err);
+    return event_insert(ledger, at, type, NULL, uid, text, err);
+}
+
+int execution_finished_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
+                             struct error *err)
+{
+    return finished_event(ledger, row->uid, at, type, row->exit_code, row->signal, row->duration_ms,
+                          row->outcome, row->reason, err);
 }
 
 /*
@@ -354,8 +360,8 @@ static int plain_event(struct ledger *ledger, const struct execution_end *end,
         .agent_unfinished = end->agent_unfinished,
     });
 
-    return finished_event(ledger, end, exit_code, outcome_name(verdict.outcome), verdict.reason,
-                          "execution_finished", err);
+    return finished_event(ledger, end->uid, end->finished_at, "execution_finished", exit_code, end->signal,
+                          end->duration_ms, outcome_name(verdict.outcome), verdict.reason, err);
 }
 
 static int write_end(struct ledger *ledger, const struct execution_end *end, const struct standing *standing,
@@ -386,8 +392,8 @@ static int write_end(struct ledger *ledger, const struct execution_end *end, con
         return plain_event(ledger, end, standing, exit_code, by, err);
     if (execution_judge(ledger, end->uid, row, err))
         return -1;
-    return finished_event(ledger, end, exit_code, (*row)->outcome, (*row)->reason,
-                          recovered ? "execution_recovered" : "execution_finished", err);
+    return execution_finished_event(ledger, *row, end->finished_at,
+                                    recovered ? "execution_recovered" : "execution_finished", err);
 }
 
 int execution_finish(struct ledger *ledger, const struct execution_end *end, bool *known,

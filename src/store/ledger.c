@@ -188,21 +188,12 @@ static int open_empty(struct ledger *ledger, struct error *err)
 static int open_immutable(struct ledger *ledger, int64_t *version, struct error *err)
 {
     AUTOFREE char *wal = mem_printf("%s-wal", ledger->path);
-    struct buf name = {0};
+    AUTOFREE char *name = sql_file_uri(ledger->path, "immutable=1");
     struct stat status;
-    int result;
 
     if (stat(wal, &status) == 0 && status.st_size > 0)
         return -1;
-    buf_puts(&name, "file:");
-    for (const char *c = ledger->path; *c; c++)
-        buf_printf(&name, strchr("%?#", *c) ? "%%%02X" : "%c", *c);
-    buf_puts(&name, "?immutable=1");
-    result = open_db(ledger, name.data, SQLITE_OPEN_READONLY, false, err) || identify(ledger, version, err)
-                 ? -1
-                 : 0;
-    buf_free(&name);
-    return result;
+    return open_db(ledger, name, SQLITE_OPEN_READONLY, false, err) || identify(ledger, version, err) ? -1 : 0;
 }
 
 /* Ends that wait in the spool are shown as if they stood there, in a copy that no other sees. */

@@ -56,9 +56,7 @@ static int check_active(struct ledger *ledger, const char *id, struct error *err
     if (sql_integer(ledger, err, &active, "SELECT status = 'active' FROM sessions WHERE id = ?", "t", id))
         return -1;
     if (!active)
-        return error_set(err, ERR_INVARIANT,
-                         "session %s is closed; `supervise session begin --session %s` opens it again", id,
-                         id);
+        return session_refuse_closed(id, err);
     return 0;
 }
 

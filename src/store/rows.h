@@ -20,6 +20,23 @@ int session_make_id(struct ledger *ledger, const char *workflow, char **id, stru
 /* ERR_INVARIANT where the session, of workflow `has`, is asked for as one of `wanted` (NULL: any). */
 int session_same_workflow(const char *id, const char *has, const char *wanted, struct error *err);
 
+/* ERR_INVARIANT: the session is closed, and how it is opened again. -1 always. */
+int session_refuse_closed(const char *id, struct error *err);
+
+/* The event `round_started`. */
+int round_started(struct ledger *ledger, const char *id, int64_t round, const char *execution, int64_t at,
+                  struct error *err);
+
+/*
+ * Completes the round that the session is in, with its event and the caller's JSON (`data`, or NULL), unless
+ * it is completed already: *completed says whether this did it.
+ */
+int round_complete(struct ledger *ledger, const char *id, const char *execution, const char *data, int64_t at,
+                   bool *completed, struct error *err);
+
+/* Settles it: "completed", "aborted" or "stale". */
+int round_settle(struct ledger *ledger, const char *id, const char *as, int64_t at, struct error *err);
+
 /*
  * Links an execution (a UID, or NULL: nothing to do) to a session, with its event. First wins: one that
  * drives a session keeps it, one that helps this very session goes on helping, one that has ended takes none.
@@ -53,6 +70,10 @@ int executions_load(struct ledger *ledger, sqlite3_stmt *statement, struct execu
  * view: to compile the rules in SQL would cost more than the rest of a wrapper's life.
  */
 int execution_judge(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err);
+
+/* `execution_finished`, or execution_recovered, with what the row says of its end. */
+int execution_finished_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
+                             struct error *err);
 
 /* What an execution had running becomes aborted, with the reason. */
 int steps_abort_of(struct ledger *ledger, const char *execution, const char *reason, int64_t at,

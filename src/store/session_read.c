@@ -26,6 +26,7 @@ const struct field session_fields[] = {
     {"stages", FIELD_JSON, AT(stages), true},
     {"executions", FIELD_JSON, AT(executions), true},
     {"definition", FIELD_JSON, AT(definition), false},
+    {"rounds", FIELD_JSON, AT(rounds), false},
     {"needs", FIELD_JSON, AT(needs), false},
 };
 const size_t session_field_count = sizeof session_fields / sizeof *session_fields;
@@ -47,6 +48,10 @@ static const char SOURCE[] =
     "   FROM (SELECT * FROM stages WHERE session = s.id ORDER BY position) g) AS stages,"
     "  (SELECT json_group_array(e.uid) FROM (SELECT uid FROM executions WHERE session = s.id ORDER BY id) e)"
     "   AS executions, s.definition,"
+    "  (SELECT json_group_array(json_object('round', r.round, 'opened_at', r.opened_at, 'completed_at', "
+    "r.completed_at,"
+    "     'settled_at', r.settled_at, 'settled_as', r.settled_as))"
+    "   FROM (SELECT * FROM rounds WHERE session = s.id ORDER BY id) r) AS rounds,"
     "  (SELECT json_group_array(n.need) FROM closing_needs n WHERE n.session = s.id) AS needs"
     " FROM sessions s JOIN completeness c ON c.session = s.id JOIN totals t ON t.session = s.id)";
 
@@ -87,8 +92,9 @@ static int load_list(struct ledger *ledger, sqlite3_stmt *statement, struct sess
 int sessions_list(struct ledger *ledger, const char *status, int64_t limit, struct session_list *list,
                   struct error *err)
 {
+    static const char *const for_a_page[] = {"definition", "rounds", "needs", NULL};
     AUTOFREE char *sql =
-        sql_select(session_fields, session_field_count, NULL, SOURCE,
+        sql_select(session_fields, session_field_count, for_a_page, SOURCE,
                    "WHERE ?1 IS NULL OR status = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2");
     AUTOSTMT sqlite3_stmt *statement =
         sql_bind(ledger, err, sql, "ti", status, limit == NO_INT ? (int64_t)-1 : limit);
@@ -108,6 +114,23 @@ int session_get(struct ledger *ledger, const char *id, struct session **session,
     if (list.count)
         *session = list.items[0];
     free(list.items);
+    return 0;
+}
+
+int session_definition(struct ledger *ledger, const char *id, char **workflow, char **definition,
+                       struct error *err)
+{
+    AUTOSTMT sqlite3_stmt *statement =
+        sql_bind(ledger, err, "SELECT workflow, definition FROM sessions WHERE id = ?", "t", id);
+    int step;
+
+    *workflow = *definition = NULL;
+    if (!statement || (step = sql_step(ledger, statement, err)) < 0)
+        return -1;
+    if (step > 0) {
+        *workflow = mem_strdup((const char *)sqlite3_column_text(statement, 0));
+        *definition = mem_strdup((const char *)sqlite3_column_text(statement, 1));
+    }
     return 0;
 }
 

@@ -245,3 +245,14 @@ char *sql_select(const struct field *fields, size_t count, const char *const *ab
     buf_printf(&sql, " FROM %s %s", view, tail);
     return buf_take(&sql);
 }
+
+char *sql_file_uri(const char *path, const char *query)
+{
+    struct buf uri = {0};
+
+    buf_puts(&uri, "file:");
+    for (const char *c = path; *c; c++)
+        buf_printf(&uri, strchr("%?#", *c) ? "%%%02X" : "%c", *c);
+    buf_printf(&uri, "?%s", query);
+    return buf_take(&uri);
+}

@@ -66,6 +66,9 @@ void sql_unload(const struct field *fields, size_t count, void *object); /* free
 char *sql_select(const struct field *fields, size_t count, const char *const *absent, const char *view,
                  const char *tail);
 
+/* The path as a URI that SQLite opens, with "immutable=1" or the like; the caller frees. */
+char *sql_file_uri(const char *path, const char *query);
+
 /* Brings the schema to the newest version, a copy of an older file first (migrate.c). */
 int ledger_migrate(struct ledger *ledger, struct error *err);
 enum { LEDGER_APPLICATION_ID = 0x53555056 }; /* "SUPV" */

@@ -238,6 +238,9 @@ static const struct {
      "its supervisor is gone since about 2026-02-02T14:03Z (last heard of); how the command ended is "
      "unknown; it was given up after 15m without a heartbeat",
      "supervise log 42"},
+    {{ENDED(FAILED, "orphaned"), .exit_code = -3, .unknown_end = "the other recorded -1\n", .last_line = "x"},
+     "how it ended is not known: the other recorded -1; its last line of output was \"x\"",
+     "supervise log 42"},
     {{ENDED(FAILED, "orphaned"), .exit_code = -3},
      "its supervisor is gone (when it was last heard of is unknown); how the command ended is unknown",
      "supervise log 42"},

@@ -5,6 +5,7 @@
 #ifndef SUPERVISE_CLI_CLI_H
 #define SUPERVISE_CLI_CLI_H
 
+#include <supervise/base/buf.h>
 #include <supervise/config/settings.h>
 #include <supervise/store/checkpoint.h>
 #include <supervise/store/event.h>
@@ -111,6 +112,12 @@ int cli_await_change(struct cli *cli, int64_t max_ms, struct error *err);
 int args_duration(const struct args *args, const char *name, int64_t *ms, struct error *err);
 /* A whole number from `min` up. */
 int args_integer(const struct args *args, const char *name, int64_t min, int64_t *number, struct error *err);
+
+/*
+ * The JSON that --data names, a file or "-" for stdin, into *out, which stays empty where it wasn't given.
+ * ERR_INVALID: it is longer than `max` bytes, or no JSON; ERR_NOT_FOUND: no such file.
+ */
+int cli_data(const struct args *args, size_t max, struct buf *out, struct error *err);
 
 /* stdout is a terminal (or --color=always): colour. */
 bool cli_color(const struct cli *cli, FILE *stream);

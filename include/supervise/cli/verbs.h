@@ -9,7 +9,8 @@ extern const struct verb verb_run, verb_status, verb_list, verb_log, verb_events
     verb_resume, verb_heartbeat, verb_session_begin, verb_session_show, verb_session_list, verb_session_close,
     verb_item_done, verb_item_failed, verb_item_list, verb_item_remaining, verb_item_forget,
     verb_checkpoint_save, verb_checkpoint_list, verb_checkpoint_show, verb_config_show, verb_config_check,
-    verb_config_path, verb_db_check, verb_db_path, verb_help;
+    verb_config_path, verb_db_check, verb_db_path, verb_session_import, verb_session_advance,
+    verb_session_complete_round, verb_session_link, verb_help;
 
 /* All of them, in the order of help; ends with NULL. */
 extern const struct verb *const verbs[];

@@ -16,4 +16,10 @@
 /* NULL with ERR_INVALID and "FILE:LINE: ...". The caller owns the object. */
 json_t *workflow_from_toml(const char *file, const char *name, const struct toml *table, struct error *err);
 
+/*
+ * The definition of a workflow that comes with the program (conf/workflows), or NULL where none has that
+ * name. It isn't among the settings: nobody configured it. The caller owns the object.
+ */
+json_t *workflow_shipped(const char *name);
+
 #endif

@@ -17,6 +17,7 @@
  *   recovered     true     it was presumed orphaned, and its supervisor came back
  *   threshold_ms  number   the age of the heartbeat that decided that it is orphaned
  *   supervisor_killed true the supervisor is known to have been killed
+ *   unknown_end   string   what another program recorded of an end that it didn't know (imported)
  */
 #ifndef SUPERVISE_DOMAIN_EXPLAIN_H
 #define SUPERVISE_DOMAIN_EXPLAIN_H
@@ -82,8 +83,9 @@ struct explain_facts {
     int64_t rate_limit_over_at; /* as the agent said it; 0: it named none */
     bool agent_session;         /* the agent's own conversation is known, and can be resumed */
 
-    const char *capture;  /* "pty", "pipe" or "none" */
-    int64_t threshold_ms; /* the age of the heartbeat that made it orphaned */
+    const char *capture;     /* "pty", "pipe" or "none" */
+    int64_t threshold_ms;    /* the age of the heartbeat that made it orphaned */
+    const char *unknown_end; /* what another program recorded of an end that it didn't know */
     bool supervisor_killed, lost, stalled, unsupervised, recovered;
 };
 

@@ -23,10 +23,15 @@ const char *stage_fault(const char *stage);
  * other than a tab is a fault too: the end of a line in another program's format, or an id that was cut.
  */
 const char *item_id_fault(const char *id, size_t length, bool lines);
+/* NULL where the text may name something that people chose the name of (a phase, a stage): not empty, UTF-8,
+ * no control characters; else what is wrong with it, in the same form. */
+const char *name_fault(const char *name);
 
 /* A UID is 20 of a-z and 2-7, the first a letter (100 bits): never digits alone, so it can't be taken for a
  * number. */
 void uid_from_random(const uint8_t random[UID_LENGTH], char uid[UID_LENGTH + 1]);
+/* The same text gives the same UID, in every version of this program. */
+void uid_from_text(const char *text, size_t length, char uid[UID_LENGTH + 1]);
 bool uid_valid(const char *text);
 
 /* "42" or "#42" as an execution's number; false where the text isn't one. Digits always are: *number is 0

@@ -13,8 +13,11 @@ struct session {
     char *totals;     /* JSON object */
     char *stages;     /* JSON array */
     char *executions; /* JSON array of UIDs, oldest first */
-    char *definition; /* JSON, not shown */
-    char *needs;      /* JSON array: what closing as completed still needs; the same */
+
+    /* Not in JSON, and NULL in lists: what a page shows. */
+    char *definition; /* of its workflow, as it was when it began */
+    char *rounds; /* JSON array of its openings, oldest first, with the columns of the table; times in ms */
+    char *needs;  /* JSON array: what closing as completed still needs */
 };
 extern const struct field session_fields[]; /* see execution.h */
 extern const size_t session_field_count;
@@ -30,6 +33,11 @@ void session_list_free(struct session_list *list);
 int sessions_list(struct ledger *ledger, const char *status, int64_t limit, struct session_list *list,
                   struct error *err);
 int session_get(struct ledger *ledger, const char *id, struct session **session, struct error *err);
+
+/* The workflow and its definition as the session keeps them: both NULL where it has none. The caller frees.
+ */
+int session_definition(struct ledger *ledger, const char *id, char **workflow, char **definition,
+                       struct error *err);
 
 /*
  * Which session a verb means (DESIGN 5): `option`, else that of the execution `execution_uid` (NULL: none),
@@ -50,12 +58,44 @@ struct begin_request {
 int session_begin(struct ledger *ledger, const struct begin_request *request, enum begin_result *result,
                   char **id, struct error *err);
 
+/*
+ * Links an execution to a session that it is to drive, also after its end: it is then judged by the opening
+ * in which it ended. *linked is false where it drives this one already. ERR_INVARIANT where it drives
+ * another, or is in flight and the session is closed.
+ */
+int session_link(struct ledger *ledger, const char *id, const char *execution_uid, bool *linked,
+                 struct error *err);
+
+struct advance_request {
+    const char *id;
+    const char *phase;         /* NULL: complete the round */
+    const int64_t *round;      /* --round; NULL where it wasn't given */
+    const char *data;          /* the caller's JSON, stored with the event; or NULL */
+    const char *execution_uid; /* the caller's, or NULL */
+    bool link;                 /* as in struct close_request */
+};
+struct advance_result {
+    bool moved;                               /* to another phase */
+    bool round_completed;                     /* by this */
+    bool round_started;                       /* the next one */
+    char *phase;                              /* in which it is now; NULL: none. The caller frees */
+    int64_t phase_number, phase_count, round; /* the same */
+};
+/*
+ * Moves a session along an edge of its workflow, and completes the round where that leads into a final phase.
+ * Where there is nothing to do nothing changes, and 0 is returned. ERR_INVARIANT: closed; ERR_ILLEGAL: no
+ * such phase, no edge, another round; ERR_INVALID: `data` is no JSON.
+ */
+int session_advance(struct ledger *ledger, const struct advance_request *request,
+                    struct advance_result *result, struct error *err);
+
 struct close_request {
     const char *id;
     const char *reason;        /* "completed" or "aborted" */
     const char *why;           /* or NULL */
     const char *execution_uid; /* the caller's: it and its ancestors are spared; NULL */
     bool link;                 /* the session was found for it as the only active one: it is linked first */
+    bool accept_failed;        /* items that have failed are no obstacle */
 };
 struct close_result {
     bool already;                /* it was closed: nothing changed */

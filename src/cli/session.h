@@ -1,0 +1,16 @@
+/* What the verbs of `session` share. */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include <supervise/cli/cli.h>
+
+/* The id given as the word `at`, or with --session; NULL where neither was. */
+int session_named(const struct args *args, size_t at, const char **id, struct error *err);
+
+/* Where the configuration says otherwise of its workflow than the session does: one line on stderr. */
+int session_say_drift(struct cli *cli, const char *id, struct error *err);
+
+/* With --json the session's object; else its page, where one is wanted. */
+int session_print(struct cli *cli, const char *id, bool page, struct error *err);
+
+#endif
