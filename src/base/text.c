@@ -60,6 +60,14 @@ bool utf8_valid(const char *text, size_t length)
     return true;
 }
 
+bool text_has_controls(const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++)
+        if (*at < ' ' || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0))
+            return true;
+    return false;
+}
+
 static void append_escaped(struct buf *out, unsigned char byte)
 {
     switch (byte) {

@@ -34,6 +34,13 @@ int64_t boot_now_ms(void)
     return clock_ms(CLOCK_BOOTTIME);
 }
 
+int64_t slept_now_ms(void)
+{
+    int64_t awake = awake_now_ms();
+
+    return boot_now_ms() - awake;
+}
+
 /* Division that rounds down, so that what is before the epoch falls into the right day. */
 static int64_t floor_div(int64_t value, int64_t by)
 {

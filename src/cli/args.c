@@ -10,6 +10,7 @@
 
 #include <supervise/base/buf.h>
 #include <supervise/base/text.h>
+#include <supervise/process/spawn.h>
 
 enum { STATUS_USAGE = 2, STATUS_NOT_RUN = 125 };
 
@@ -52,7 +53,7 @@ static int fault_status(const struct parser *parser)
     const struct verb *verb = parser->invocation->verb;
 
     if (verb)
-        return verb->command ? STATUS_NOT_RUN : STATUS_USAGE;
+        return verb->command && verb->wraps ? STATUS_NOT_RUN : STATUS_USAGE;
     for (int i = parser->at; !parser->group && i < parser->argc; i++)
         if (strcmp(parser->argv[i], "--") == 0)
             return STATUS_NOT_RUN;
@@ -280,6 +281,11 @@ static int unknown_verb(struct parser *parser, const char *typed)
 {
     const char *nearest = verb_nearest(typed);
 
+    /* "sleep" is near to "sweep", and more likely itself. */
+    if (nearest && !parser->group && strncmp(nearest, typed, strlen(typed)) != 0 && spawn_finds(typed, NULL))
+        return error_set(parser->err, ERR_USAGE,
+                         "unknown verb \"%s\"; did you mean \"%s\"? To run a command: supervise -- %s", typed,
+                         nearest, typed);
     if (nearest)
         return error_set(parser->err, ERR_USAGE, "unknown verb \"%s\"; did you mean \"%s\"?", typed, nearest);
     if (parser->group)

@@ -10,7 +10,8 @@
 
 #include <supervise/base/buf.h>
 #include <supervise/base/say.h>
-#include <supervise/supervisor/liveness.h>
+#include <supervise/store/spool.h>
+#include <supervise/supervisor/unsupervised.h>
 
 /* The data of the event: {"why": TEXT}, or NULL. The caller frees. */
 static char *intent_data(const char *why)
@@ -44,19 +45,48 @@ static void say_asked(const struct execution *execution, const char *what, bool 
         say("asked the supervisor of %s to end it", what);
 }
 
+/* Its supervisor is gone: what is left of it is ended here. */
+static int end_unsupervised(struct cli *cli, const struct execution *execution, const char *what,
+                            struct error *err)
+{
+    say("%s has no supervisor any more: ending its process %" PRId64, what, execution->pid);
+    return unsupervised_end(cli->ledger, execution, cli->settings->run_kill_after, err);
+}
+
+/* Nothing of it lives: the end is what a sweep would write. */
+static int settle_gone(struct cli *cli, const struct execution *execution, const struct liveness *liveness,
+                       const char *what, struct error *err)
+{
+    int64_t exit_code;
+    bool changed;
+
+    spool_take_in(cli->ledger);
+    if (unsupervised_settle(cli->ledger, execution, liveness, NULL, &exit_code, &changed, err) < 0)
+        return -1;
+    say("%s had already ended: its supervisor is gone, and so is its process", what);
+    return 0;
+}
+
 static int cancel_one(struct cli *cli, const struct execution *execution, const char *data, struct error *err)
 {
     AUTOFREE char *what = called(execution);
     bool running = strcmp(execution->state, "running") == 0, written = false;
+    struct liveness liveness = execution_liveness(cli, execution);
 
     if (strcmp(execution->state, "finished") == 0) {
         say("%s has already ended: %s", what, execution->outcome);
         return 0;
     }
+    if (liveness.supervisor == LIFE_DEAD && liveness.child == LIFE_DEAD)
+        return settle_gone(cli, execution, &liveness, what, err);
     if (execution_intend_stop(cli->ledger, execution->uid, "cancel", data, &written, err) < 0)
         return -1;
-    if (running && supervisor_gone(execution))
-        return error_set(err, ERR_OTHER, "cannot end %s: its supervisor is gone; the cancel is recorded",
+    if (is_unsupervised(&liveness))
+        return end_unsupervised(cli, execution, what, err);
+    if (liveness.lost)
+        return error_set(err, ERR_OTHER,
+                         "cannot end %s: its supervisor is gone, and its process can't be reached from here; "
+                         "the cancel is recorded",
                          what);
     say_asked(execution, what, written);
     /* Woken even where the intent stood already: the first datagram may have been lost. */

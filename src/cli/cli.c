@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <supervise/base/buf.h>
 #include <supervise/base/say.h>
 #include <supervise/domain/id.h>
 
@@ -44,6 +45,9 @@ void cli_ledger_close(struct cli *cli)
 {
     ledger_close(cli->ledger);
     cli->ledger = NULL;
+    if (cli->awaiting)
+        fd_close(&cli->watch);
+    cli->awaiting = false;
 }
 
 void cli_close(struct cli *cli)
@@ -63,20 +67,19 @@ int cli_fail(const struct error *err)
 int cli_caller(struct cli *cli, const char **uid, struct error *err)
 {
     const char *named = getenv("SUPERVISE_EXECUTION_UID");
-    struct execution *execution = NULL;
+    enum parent_state state;
 
     *uid = NULL;
     if (!named || !*named)
         return 0;
-    if (execution_get(cli->ledger, named, &execution, err) < 0)
+    if (execution_in_flight(cli->ledger, named, &state, err) < 0)
         return -1;
-    if (!execution)
+    if (state == PARENT_UNKNOWN)
         say_warning("SUPERVISE_EXECUTION_UID names %s, which is not in this ledger: ignored", named);
-    else if (execution->finished_at != NO_INT && execution->pid == NO_INT)
+    else if (state == PARENT_ENDED)
         say_warning("SUPERVISE_EXECUTION_UID names %s, which has ended: ignored", named);
     else
         *uid = named;
-    execution_free(execution);
     return 0;
 }
 

@@ -111,12 +111,33 @@ static int has_ended(struct cli *cli, const char *uid, bool *ended, struct error
     return 0;
 }
 
+/*
+ * The first line for programs: what they read of the ledger from then on takes account of every event up to
+ * that number. Another ledger in its place begins again, with another such line.
+ */
+static int begin_snapshot(struct cli *cli, struct event_filter *filter, int64_t *snapshot, struct error *err)
+{
+    int64_t newest;
+
+    if (events_newest(cli->ledger, &newest, err))
+        return -1;
+    if (newest < *snapshot)
+        filter->after = 0;
+    if (cli->json && (*snapshot == NO_INT || newest < *snapshot))
+        printf("{\"snapshot\":%lld}\n", (long long)newest);
+    *snapshot = newest;
+    return 0;
+}
+
 static int follow(struct cli *cli, struct event_filter *filter, struct error *err)
 {
+    int64_t snapshot = NO_INT;
     size_t printed = 0;
     bool ended;
 
     for (;;) {
+        if (begin_snapshot(cli, filter, &snapshot, err))
+            return -1;
         /* Asked before the events are read: an end between the two is then seen in the next turn. */
         if (has_ended(cli, filter->execution, &ended, err) < 0 ||
             print_events(cli, filter, &printed, err) < 0)
@@ -160,7 +181,8 @@ static int run_events(struct cli *cli, const struct args *args)
 }
 
 static const struct option options[] = {
-    {'f', "follow", NULL, "go on with what comes; for one execution, until it has ended"},
+    {'f', "follow", NULL,
+     "go on with what comes; for one execution, until it has ended; with --json first {\"snapshot\": ID}"},
     {0, "since", "ID", "only those after the event of this number"},
     {0, NULL, NULL, NULL},
 };

@@ -1,4 +1,5 @@
 /* From a row and what was seen while it ran to the facts that domain/explain.h makes a sentence of. */
+#include <supervise/cli/queued.h>
 #include <supervise/cli/words.h>
 
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <supervise/base/text.h>
 #include <supervise/base/time.h>
 #include <supervise/domain/explain.h>
+#include <supervise/store/step.h>
 
 enum { COMMAND_COLUMNS = 40 };
 
@@ -97,7 +99,6 @@ static void take_seen(struct explain_facts *to, const json_t *seen, const char *
     to->capture = json_string_value(json_object_get(seen, "capture"));
     to->recovered = json_is_true(json_object_get(seen, "recovered"));
     to->threshold_ms = json_integer_value(json_object_get(seen, "threshold_ms"));
-    to->supervisor_killed = json_is_true(json_object_get(seen, "supervisor_killed"));
     to->unknown_end = json_string_value(json_object_get(seen, "unknown_end"));
     *names = mem_alloc((count + 1) * sizeof **names);
     json_array_foreach(stragglers, index, name)
@@ -106,20 +107,51 @@ static void take_seen(struct explain_facts *to, const json_t *seen, const char *
     to->stragglers = *names;
 }
 
+/* What its end gave with the row, else what the ledger says now; *read is to be freed. */
+static void take_steps(struct explain_facts *to, const struct cli *cli, const struct execution *from,
+                       struct step_facts **read)
+{
+    const struct step_facts *steps = from->steps;
+    struct error err;
+
+    *read = NULL;
+    if (!steps && cli->ledger && step_facts_read(cli->ledger, from, read, &err) == 0)
+        steps = *read;
+    if (!steps)
+        return;
+    to->left = steps->left;
+    to->step_in_error = steps->in_error;
+    to->step_message = steps->error;
+}
+
+static void take_liveness(struct explain_facts *to, struct liveness liveness)
+{
+    to->unsupervised = liveness.lost && liveness.child == LIFE_ALIVE;
+    to->lost = liveness.lost && !to->unsupervised;
+    to->stalled = liveness.stalled;
+    to->threshold_ms = liveness.threshold_ms;
+}
+
 void words_explain(const struct cli *cli, const struct execution *execution, char **explanation, char **next)
 {
     json_t *seen = execution->facts ? json_loads(execution->facts, 0, NULL) : NULL;
     struct explain_facts facts = {0};
     AUTOFREE char *command = short_command(execution);
+    AUTOFREE char *waits = NULL;
     const char **names;
+    struct step_facts *steps;
 
     take_row(&facts, execution);
     take_seen(&facts, seen, &names);
+    take_steps(&facts, cli, execution, &steps);
     facts.command = command;
-    facts.lost = execution_standing(cli, execution) == STANDING_LOST;
-    facts.stalled = execution_stalled(cli, execution);
+    if (facts.state == EXPLAIN_RUNNING)
+        take_liveness(&facts, execution_liveness(cli, execution));
+    if (facts.state == EXPLAIN_QUEUED)
+        facts.waits = waits = queued_why(cli, execution);
     *explanation = explain(&facts);
     *next = explain_next(&facts);
+    step_facts_free(steps);
     free(names);
     json_decref(seen);
 }

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <supervise/base/text.h>
 #include <supervise/domain/duration.h>
+
+enum { TEXT_MAX = 4096 };
 
 const char *args_next(const struct args *args, const char *name, size_t *at)
 {
@@ -34,6 +37,27 @@ const char *args_get(const struct args *args, const char *name)
     for (const char *value; (value = args_next(args, name, &at));)
         last = value;
     return last;
+}
+
+char *args_text(const struct args *args, size_t from)
+{
+    struct buf text = {0};
+    size_t length = 0;
+
+    if (from >= args->word_count)
+        return NULL;
+    for (size_t i = from; i < args->word_count; i++) {
+        if (i > from)
+            buf_puts(&text, " ");
+        text_to_utf8(&text, args->words[i], strlen(args->words[i]));
+    }
+    if (text.len > TEXT_MAX) {
+        for (size_t next = 0; next <= TEXT_MAX - strlen("…"); next += utf8_length(text.data + next, 4))
+            length = next;
+        text.data[text.len = length] = '\0';
+        buf_puts(&text, "…");
+    }
+    return buf_take(&text);
 }
 
 int args_duration(const struct args *args, const char *name, int64_t *ms, struct error *err)

@@ -6,31 +6,15 @@
 #include <string.h>
 
 #include <supervise/base/buf.h>
-#include <supervise/base/text.h>
 
 static const char outside[] = "cannot tell whose heartbeat this is: not inside an execution "
                               "(SUPERVISE_EXECUTION_UID is not set to one in flight); run it under supervise";
-
-/* The words as one text, or NULL where there are none. */
-static char *status_text(const struct args *args)
-{
-    struct buf text = {0};
-
-    if (args->word_count == 0)
-        return NULL;
-    for (size_t i = 0; i < args->word_count; i++) {
-        if (i > 0)
-            buf_puts(&text, " ");
-        text_to_utf8(&text, args->words[i], strlen(args->words[i]));
-    }
-    return buf_take(&text);
-}
 
 static int run_heartbeat(struct cli *cli, const struct args *args)
 {
     const char *named = getenv("SUPERVISE_EXECUTION_UID");
     const char *uid = NULL;
-    AUTOFREE char *text = status_text(args);
+    AUTOFREE char *text = args_text(args, 0);
     struct error err;
 
     /* Outside, nothing needs to be opened to know it. */

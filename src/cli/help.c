@@ -10,7 +10,7 @@
 #include <supervise/base/text.h>
 
 /* What is wider gets its explanation on a line of its own, lest it push all others to the right. */
-enum { LABEL_MAX = 32 };
+enum { LABEL_COLUMNS = 32 };
 
 static const char main_examples[] = "supervise -- make -j8  # run a command, and record how it really ended\n"
                                     "supervise -s review-42 -- ./agent  # run it as part of a session\n"
@@ -110,7 +110,7 @@ static void print_options(FILE *out, const char *title, const struct option *opt
             help_option_label(&label, option);
             if (pass == 1)
                 print_row(out, label.data, width, option->help);
-            else if (label.len > width && label.len <= LABEL_MAX)
+            else if (label.len > width && label.len <= LABEL_COLUMNS)
                 width = label.len;
         }
 }

@@ -94,11 +94,11 @@ static void derive_execution(json_t *object, const char *after, void *context)
         json_object_set_new(object, "next", text_json(next));
     } else if (strcmp(after, "supervisor_pid") == 0) {
         bool running = strcmp(from->execution->state, "running") == 0;
-        bool lost = execution_standing(from->cli, from->execution) == STANDING_LOST;
+        struct liveness liveness = execution_liveness(from->cli, from->execution);
 
-        json_object_set_new(object, "supervised", running ? json_boolean(!lost) : json_null());
-        json_object_set_new(object, "stalled", json_boolean(execution_stalled(from->cli, from->execution)));
-        json_object_set_new(object, "lost", json_boolean(lost));
+        json_object_set_new(object, "supervised", running ? json_boolean(!liveness.lost) : json_null());
+        json_object_set_new(object, "stalled", json_boolean(liveness.stalled));
+        json_object_set_new(object, "lost", json_boolean(liveness.lost));
     }
 }
 

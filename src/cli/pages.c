@@ -148,6 +148,21 @@ static void output_lines(const char *title, const struct execution *execution)
     }
 }
 
+/* Where the work stands that it is a part of. */
+static void session_pipeline(struct cli *cli, const char *id)
+{
+    struct session *session = NULL;
+    struct error err;
+
+    if (!id)
+        return;
+    if (session_get(cli->ledger, id, &session, &err) < 0)
+        say_warning("%s", err.text);
+    if (session)
+        pipeline_print(cli, session->stages);
+    session_free(session);
+}
+
 void execution_page(struct cli *cli, const struct execution *execution)
 {
     AUTOFREE char *command = words_command(execution->command);
@@ -167,21 +182,8 @@ void execution_page(struct cli *cli, const struct execution *execution)
     words_line("UID", execution->uid);
     words_line("Parent", execution->parent_uid);
     words_line("Log", execution->log);
+    session_pipeline(cli, execution->session);
     output_lines("Output", execution);
-}
-
-static void stage_lines(const char *stages)
-{
-    json_t *array = stages ? json_loads(stages, 0, NULL) : NULL, *stage;
-    size_t index;
-
-    json_array_foreach(array, index, stage) {
-        const char *name = json_string_value(json_object_get(stage, "name"));
-        const char *state = json_string_value(json_object_get(stage, "state"));
-
-        words_linef("Stage", "%s: %s", name ? name : "?", state ? state : "?");
-    }
-    json_decref(array);
 }
 
 /* "context, analysis, [reviews], complete": all there are, and where it is. Without a workflow there is only
@@ -273,6 +275,22 @@ static int session_executions(struct cli *cli, const struct session *session, st
     return 0;
 }
 
+/* What to do next, and how it is typed. */
+static void next_line(const struct session *session)
+{
+    static const char *const commands[][2] = {
+        {"wait", "wait"}, {"resume", "resume"}, {"close", "session close"}, {"reopen", "session begin"}};
+    const char *command = NULL;
+
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i][0], session->next) == 0)
+            command = commands[i][1];
+    if (command)
+        words_linef("Next", "%s: supervise %s %s", session->next, command, session->id);
+    else
+        words_line("Next", session->next);
+}
+
 int session_page(struct cli *cli, const struct session *session, struct error *err)
 {
     AUTOFREE char *totals = words_totals(session->totals);
@@ -281,7 +299,7 @@ int session_page(struct cli *cli, const struct session *session, struct error *e
     words_linef("Status", "%s%s%s", session->status, session->close_reason ? ", " : "",
                 session->close_reason ? session->close_reason : "");
     words_line("Completeness", session->completeness);
-    words_line("Next", session->next);
+    next_line(session);
     words_line("Workflow", session->workflow);
     phase_lines(session);
     round_lines(session);
@@ -290,6 +308,6 @@ int session_page(struct cli *cli, const struct session *session, struct error *e
     time_line("Updated", session->updated_at);
     time_line("Closed", session->closed_at);
     words_line("Totals", totals);
-    stage_lines(session->stages);
+    pipeline_print(cli, session->stages);
     return session_executions(cli, session, err);
 }

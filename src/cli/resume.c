@@ -49,30 +49,6 @@ static int check_resumable(const struct execution *last, struct error *err)
     return 0;
 }
 
-/* The words of the command itself, byte for byte; ended by NULL, the caller frees with free_words(). */
-static char **words_of(const struct execution *last)
-{
-    json_t *array = json_loads(last->command, 0, NULL), *word;
-    char **words = mem_alloc((json_array_size(array) + 1) * sizeof *words);
-    const char *exact = last->argv;
-    size_t i;
-
-    json_array_foreach(array, i, word) {
-        words[i] = mem_strdup(exact ? exact : json_string_value(word));
-        if (exact)
-            exact += strlen(exact) + 1;
-    }
-    json_decref(array);
-    return words;
-}
-
-static void free_words(char **words)
-{
-    for (char **word = words; word && *word; word++)
-        free(*word);
-    free(words);
-}
-
 /* What the agent is told: to go on, and what its session lacks, or without one how its last run ended. */
 static int prompt_of(struct cli *cli, const struct execution *last, char **prompt, struct error *err)
 {
@@ -123,14 +99,14 @@ static int choose_agent(struct cli *cli, const struct execution *last, char *con
 
 static int choose(struct cli *cli, const struct execution *last, struct choice *choice, struct error *err)
 {
-    char **words = words_of(last);
+    char **words = runner_words(last->command, last->argv);
 
     if (last->agent && choose_agent(cli, last, words, choice, err)) {
-        free_words(words);
+        runner_free_words(words);
         return -1;
     }
     if (choice->words)
-        free_words(words);
+        runner_free_words(words);
     else
         choice->words = words;
     if (!choice->why)
@@ -176,6 +152,7 @@ static struct run_plan plan_of(struct cli *cli, const struct execution *last, co
     return (struct run_plan){
         .argv = choice->words,
         .session = last->drives == 1 ? last->session : NULL,
+        .stages = last->drives == 1 ? last->stages : NULL,
         .name = last->name,
         .cwd = last->cwd,
         .settings = settings,
@@ -210,7 +187,7 @@ static int go_on(struct cli *cli, const struct execution *last, struct inherited
             cli); /* the wrapper opens its own, and nothing of SQLite may be open across its fork */
         status = run_here(cli, &plan, inherited, false);
     }
-    free_words(choice.words);
+    runner_free_words(choice.words);
     free(choice.why);
     return status;
 }

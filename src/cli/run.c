@@ -24,6 +24,7 @@
 static const struct option options[] = {
     {'s', "session", "ID", "the session this run drives; made where it doesn't exist"},
     {'w', "workflow", "NAME", "the workflow of a new session"},
+    {0, "stages", "A..B", "the stages it is to finish: done, they are a success, though the session goes on"},
     {'n', "name", "NAME", "a name to find this run by"},
     {0, "timeout", "D", "end it after D (90s, 15m, 1h30m), time asleep not counted"},
     {0, "idle-timeout", "D", "end it after D without output, report or heartbeat"},
@@ -123,6 +124,7 @@ static int make_plan(struct cli *cli, const struct args *args, struct run_plan *
         .argv = args->words,
         .session = args_get(args, "session"),
         .workflow = args_get(args, "workflow"),
+        .stages = args_get(args, "stages"),
         .resume_from = args_get(args, "resume-from"),
         .name = args_get(args, "name"),
         .cwd = args_get(args, "cwd"),

@@ -2,6 +2,7 @@
 #include <supervise/cli/runner.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -63,6 +64,28 @@ static int exit_status(struct cli *cli, const struct run_result *result, bool ch
         return result->status;
     return outcome_exit_status(&verdict, (int)row->exit_code, row->signal == NO_INT ? 0 : (int)row->signal,
                                (int)cli->settings->run_incomplete_exit);
+}
+
+char **runner_words(const char *command, const char *exact)
+{
+    json_t *array = json_loads(command, 0, NULL), *word;
+    char **words = mem_alloc((json_array_size(array) + 1) * sizeof *words);
+    size_t i;
+
+    json_array_foreach(array, i, word) {
+        words[i] = mem_strdup(exact ? exact : json_string_value(word));
+        if (exact)
+            exact += strlen(exact) + 1;
+    }
+    json_decref(array);
+    return words;
+}
+
+void runner_free_words(char **words)
+{
+    for (char **word = words; word && *word; word++)
+        free(*word);
+    free(words);
 }
 
 int run_fail(const struct error *err)

@@ -7,13 +7,27 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/say.h>
 #include <supervise/cli/verbs.h>
+#include <supervise/cli/words.h>
 #include <supervise/supervisor/liveness.h>
+#include <supervise/supervisor/unsupervised.h>
 
-static void wake_ended(const struct execution_list *ended)
+/* By its supervisor; where that is gone, here. */
+static void end_process(struct cli *cli, const struct execution *execution)
+{
+    struct liveness liveness = execution_liveness(cli, execution);
+    struct error err;
+
+    supervisor_wake(execution);
+    if (is_unsupervised(&liveness) &&
+        unsupervised_end(cli->ledger, execution, cli->settings->run_kill_after, &err) < 0)
+        say_warning("%s; the next sweep tries again", err.text);
+}
+
+static void wake_ended(struct cli *cli, const struct execution_list *ended)
 {
     for (size_t i = 0; i < ended->count; i++) {
         say("#%" PRId64 " ends with it", ended->items[i]->id);
-        supervisor_wake(ended->items[i]);
+        end_process(cli, ended->items[i]);
     }
 }
 
@@ -41,7 +55,7 @@ static int close_session(struct cli *cli, const struct args *args, struct close_
         return -1;
     }
     say(result->already ? "session %s was already closed" : "session %s closed as %s", id, request.reason);
-    wake_ended(&result->ended);
+    wake_ended(cli, &result->ended);
     return session_print(cli, id, false, err);
 }
 

@@ -3,23 +3,23 @@
 #include <supervise/cli/verbs.h>
 
 #include <supervise/base/say.h>
+#include <supervise/store/queue.h>
 
 enum { RECENT = 10 };
 
 struct overview {
     struct execution_list running, queued, recent;
     struct session_list sessions;
+    int64_t snapshot; /* the newest event that all this takes account of */
 };
 
-static int overview_load(struct ledger *ledger, struct overview *overview, struct error *err)
+static int overview_read(struct ledger *ledger, struct overview *overview, struct error *err)
 {
     const struct {
         const char *state;
         int64_t limit;
         struct execution_list *list;
-    } parts[] = {{"running", NO_INT, &overview->running},
-                 {"queued", NO_INT, &overview->queued},
-                 {"finished", RECENT, &overview->recent}};
+    } parts[] = {{"running", NO_INT, &overview->running}, {"finished", RECENT, &overview->recent}};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         struct execution_filter filter = {.state = parts[i].state, .since = NO_INT, .limit = parts[i].limit};
@@ -28,7 +28,21 @@ static int overview_load(struct ledger *ledger, struct overview *overview, struc
         if (executions_list(ledger, &filter, parts[i].list, err) < 0)
             return -1;
     }
+    if (queue_list(ledger, &overview->queued, err) || events_newest(ledger, &overview->snapshot, err))
+        return -1;
     return sessions_list(ledger, "active", NO_INT, &overview->sessions, err);
+}
+
+/* As of one moment, so that whoever follows the events from there on misses none and sees none twice. */
+static int overview_load(struct ledger *ledger, struct overview *overview, struct error *err)
+{
+    int result;
+
+    if (ledger_hold(ledger, err))
+        return -1;
+    result = overview_read(ledger, overview, err);
+    ledger_let_go(ledger);
+    return result;
 }
 
 static void overview_free(struct overview *overview)
@@ -47,6 +61,7 @@ static json_t *overview_json(struct cli *cli, const struct overview *overview)
     json_object_set_new(object, "queued", executions_json(cli, &overview->queued));
     json_object_set_new(object, "recent", executions_json(cli, &overview->recent));
     json_object_set_new(object, "sessions", sessions_json(cli, &overview->sessions));
+    json_object_set_new(object, "snapshot", json_integer(overview->snapshot));
     return object;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/cli/queued.h>
 #include <supervise/cli/words.h>
 
 void executions_table_row(struct cli *cli, struct table *table, const struct execution *execution)
@@ -16,6 +17,8 @@ void executions_table_row(struct cli *cli, struct table *table, const struct exe
         words_age(execution->started_at != NO_INT ? execution->started_at : execution->queued_at);
     AUTOFREE char *took = words_took(execution);
     AUTOFREE char *command = words_command(execution->command);
+    bool queued = !finished && execution->started_at == NO_INT;
+    AUTOFREE char *why = queued ? queued_why(cli, execution) : NULL;
 
     table_cell(table, number, NULL);
     table_cell(table, label, style);
@@ -23,7 +26,7 @@ void executions_table_row(struct cli *cli, struct table *table, const struct exe
     table_cell(table, execution->session, NULL);
     table_cell(table, since, NULL);
     table_cell(table, took, NULL);
-    table_cell(table, finished ? NULL : execution->status_text, NULL);
+    table_cell(table, finished ? NULL : queued ? why : execution->status_text, NULL);
     table_cell(table, command, NULL);
 }
 

@@ -15,6 +15,12 @@ const struct verb *const verbs[] = {
     &verb_cancel,
     &verb_resume,
     &verb_heartbeat,
+    &verb_step_start,
+    &verb_step_progress,
+    &verb_step_done,
+    &verb_step_error,
+    &verb_step_skip,
+    &verb_step_run,
     &verb_item_done,
     &verb_item_failed,
     &verb_item_list,
@@ -31,6 +37,15 @@ const struct verb *const verbs[] = {
     &verb_session_list,
     &verb_session_link,
     &verb_session_import,
+    &verb_queue_add,
+    &verb_queue_list,
+    &verb_queue_move,
+    &verb_queue_remove,
+    &verb_queue_retry,
+    &verb_queue_pause,
+    &verb_queue_resume,
+    &verb_daemon,
+    &verb_sweep,
     &verb_config_show,
     &verb_config_check,
     &verb_config_path,
@@ -40,13 +55,18 @@ const struct verb *const verbs[] = {
     NULL,
 };
 
-static const char *const groups[] = {"item", "checkpoint", "session", "config", "db", NULL};
+const struct verb *const inner_verbs[] = {&verb_queue_claim, NULL};
+
+static const char *const groups[] = {"step", "item", "checkpoint", "session", "queue", "config", "db", NULL};
 
 const struct verb *verb_find(const char *name)
 {
     for (size_t i = 0; verbs[i]; i++)
         if (strcmp(verbs[i]->name, name) == 0)
             return verbs[i];
+    for (size_t i = 0; inner_verbs[i]; i++)
+        if (strcmp(inner_verbs[i]->name, name) == 0)
+            return inner_verbs[i];
     return NULL;
 }
 

@@ -1,6 +1,6 @@
 /*
  * `wait`: until all have ended, then with the status that the first unsuccessful wrapper of them ended with.
- * One whose supervisor is gone is waited for no longer: nobody will tell how it ends.
+ * One whose supervisor is gone is waited for as long as its command lives: nobody will tell how it ends.
  */
 #include <supervise/cli/verbs.h>
 
@@ -12,7 +12,7 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/say.h>
 #include <supervise/domain/outcome.h>
-#include <supervise/supervisor/liveness.h>
+#include <supervise/supervisor/unsupervised.h>
 
 enum { STATUS_UNKNOWN = 125, STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127, LOOK_AGAIN_MS = 1000 };
 
@@ -68,7 +68,9 @@ static int look(struct cli *cli, struct awaited *one, bool *gone, struct error *
         one->ended = true;
         one->status = wrapper_status(cli, execution);
     } else if (strcmp(execution->state, "running") == 0) {
-        *gone = supervisor_gone(execution);
+        struct liveness liveness = execution_liveness(cli, execution);
+
+        *gone = liveness.lost && !is_unsupervised(&liveness);
     }
     execution_free(execution);
     return 0;

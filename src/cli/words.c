@@ -9,19 +9,22 @@
 #include <supervise/base/text.h>
 #include <supervise/base/time.h>
 #include <supervise/domain/duration.h>
-#include <supervise/supervisor/liveness.h>
 
 enum { LABEL_WIDTH = 13 };
 
 struct label {
-    const char *word; /* a state, or an outcome */
+    const char *word; /* a state, an outcome, or the status of a step */
     const char *text;
     const char *style;
 };
 
 static const struct label labels[] = {
-    {"queued", "○ queued", "2"},          {"running", "● running", "36"}, {"success", "✓ success", "32"},
-    {"incomplete", "◐ incomplete", "33"}, {"failed", "✗ failed", "31"},   {"cancelled", "⊘ cancelled", "35"},
+    {"queued", "○ queued", "2"},    {"running", "● running", "36"},
+    {"success", "✓ success", "32"}, {"incomplete", "◐ incomplete", "33"},
+    {"failed", "✗ failed", "31"},   {"cancelled", "⊘ cancelled", "35"},
+    {"idle", "○ idle", "2"},        {"done", "✓ done", "32"},
+    {"error", "✗ error", "31"},     {"aborted", "⊘ aborted", "35"},
+    {"skipped", "– skipped", "2"},
 };
 
 static const struct label troubles[] = {
@@ -29,24 +32,31 @@ static const struct label troubles[] = {
     [STANDING_STALLED] = {NULL, "! stalled", "1;33"},
 };
 
-static bool running(const struct execution *execution)
+struct liveness execution_liveness(const struct cli *cli, const struct execution *execution)
 {
-    return execution->state && strcmp(execution->state, "running") == 0;
-}
-
-bool execution_stalled(const struct cli *cli, const struct execution *execution)
-{
-    int64_t limit = cli->settings ? cli->settings->sweep_stalled_after : 0;
-    int64_t active = execution->activity_at != NO_INT ? execution->activity_at : execution->started_at;
-
-    return running(execution) && limit > 0 && active != NO_INT && wall_now_ms() - active > limit;
+    if (!execution->state || strcmp(execution->state, "running") != 0)
+        return (struct liveness){0};
+    return liveness_look(execution, cli->settings);
 }
 
 enum standing execution_standing(const struct cli *cli, const struct execution *execution)
 {
-    if (running(execution) && supervisor_gone(execution))
+    struct liveness liveness = execution_liveness(cli, execution);
+
+    if (liveness.lost)
         return STANDING_LOST;
-    return execution_stalled(cli, execution) ? STANDING_STALLED : STANDING_FINE;
+    return liveness.stalled ? STANDING_STALLED : STANDING_FINE;
+}
+
+const char *state_label(const char *word, const char **style)
+{
+    for (size_t i = 0; word && i < sizeof labels / sizeof *labels; i++)
+        if (strcmp(labels[i].word, word) == 0) {
+            *style = labels[i].style;
+            return labels[i].text;
+        }
+    *style = NULL;
+    return "";
 }
 
 const char *outcome_label(const struct execution *execution, enum standing standing, const char **style)
@@ -57,13 +67,7 @@ const char *outcome_label(const struct execution *execution, enum standing stand
         *style = troubles[standing].style;
         return troubles[standing].text;
     }
-    for (size_t i = 0; word && i < sizeof labels / sizeof *labels; i++)
-        if (strcmp(labels[i].word, word) == 0) {
-            *style = labels[i].style;
-            return labels[i].text;
-        }
-    *style = NULL;
-    return "";
+    return state_label(word, style);
 }
 
 /* One argument as a shell would take it. */

@@ -13,6 +13,7 @@
 #include <supervise/base/buf.h>
 #include <supervise/domain/id.h>
 #include <supervise/domain/phases.h>
+#include <supervise/domain/step.h>
 
 enum { PHASES_MAX = 256 }; /* the graph is looked at from every phase whenever the file is read */
 
@@ -269,6 +270,20 @@ static int check_graph(const struct reading *reading)
 
 /* --- stages --- */
 
+/* A name that a report could not say would leave its stage unfinished for ever. */
+static int check_steps(const struct reading *reading, const struct toml *steps)
+{
+    for (size_t i = 0; i < steps->as.array.count; i++) {
+        const struct toml *item = steps->as.array.items[i];
+        const char *wrong = step_name_fault(item->as.string.data);
+
+        if (wrong)
+            return fail(reading, item->line, "cannot take \"%.200s\" as the name of a step: it %s",
+                        item->as.string.data, wrong);
+    }
+    return 0;
+}
+
 static int read_stage(const struct reading *reading, json_t *stages, const struct toml *table)
 {
     static const char *const known[] = {"name", "steps", NULL};
@@ -284,15 +299,19 @@ static int read_stage(const struct reading *reading, json_t *stages, const struc
                                  table->as.table.members[i].key, "a stage", known);
     if (!name)
         return fail(reading, table->line, "a stage without a name");
-    if (name->type != TOML_STRING || name_fault(name->as.string.data) || strchr(name->as.string.data, '/') ||
-        strstr(name->as.string.data, ".."))
-        return expected(reading, "stage.name", "a name without \"/\", \"..\" and control characters", name);
+    if (name->type != TOML_STRING)
+        return expected(reading, "stage.name", "a name", name);
+    if (stage_name_fault(name->as.string.data))
+        return fail(reading, name->line, "cannot take \"%.200s\" as the name of a stage: it %s",
+                    name->as.string.data, stage_name_fault(name->as.string.data));
     json_array_foreach(stages, i, other)
         if (strcmp(json_string_value(json_object_get(other, "name")), name->as.string.data) == 0)
             return fail(reading, name->line, "stage \"%s\" stands twice", name->as.string.data);
     list = steps ? read_names(reading, "stage.steps", steps) : json_array();
-    if (!list)
+    if (!list || (steps && check_steps(reading, steps) < 0)) {
+        json_decref(list);
         return -1;
+    }
     json_array_append_new(stages, json_pack("{s:s, s:o}", "name", name->as.string.data, "steps", list));
     return 0;
 }

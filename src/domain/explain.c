@@ -9,7 +9,17 @@
 
 #include <string.h>
 
-enum next { NEXT_NONE, NEXT_LOG, NEXT_FOLLOW, NEXT_DRIVE, NEXT_RESUME, NEXT_BEGIN, NEXT_IN_SESSION };
+enum next {
+    NEXT_NONE,
+    NEXT_LOG,
+    NEXT_FOLLOW,
+    NEXT_DRIVE,
+    NEXT_RESUME,
+    NEXT_BEGIN,
+    NEXT_IN_SESSION,
+    NEXT_SWEEP,
+    NEXT_WAIT
+};
 
 /* NEXT_DRIVE is decided by the session: see next_of(). */
 static const char *const next_commands[] = {
@@ -18,6 +28,8 @@ static const char *const next_commands[] = {
     [NEXT_RESUME] = "supervise resume {number}",
     [NEXT_BEGIN] = "supervise session begin --session {session}",
     [NEXT_IN_SESSION] = "supervise run --session NAME -- ...",
+    [NEXT_SWEEP] = "supervise sweep",
+    [NEXT_WAIT] = "supervise wait {number}",
 };
 
 struct sentence {
@@ -28,11 +40,11 @@ struct sentence {
 };
 
 static const struct sentence sentences[] = {
-    {OUTCOME_NONE, NEXT_NONE, "queued", "queued{queued}"},
+    {OUTCOME_NONE, NEXT_NONE, "queued", "queued{queued}{waits}"},
     {OUTCOME_NONE, NEXT_FOLLOW, "running", "running{running}{stopping}"},
-    {OUTCOME_NONE, NEXT_FOLLOW, "unsupervised",
+    {OUTCOME_NONE, NEXT_WAIT, "unsupervised",
      "running{running}{stopping}, but its supervisor {gone}, so its end will not be seen as it happens"},
-    {OUTCOME_NONE, NEXT_LOG, "lost", "not known to have ended{running}, but its supervisor {gone}"},
+    {OUTCOME_NONE, NEXT_SWEEP, "lost", "not known to have ended{running}, but its supervisor {gone}"},
 
     {OUTCOME_SUCCESS, NEXT_NONE, "completed", "{end}, and session {session} {completed}{before-stop}"},
     {OUTCOME_SUCCESS, NEXT_NONE, "exit", "{end}{helped}"},
@@ -43,8 +55,8 @@ static const struct sentence sentences[] = {
     {OUTCOME_INCOMPLETE, NEXT_IN_SESSION, "no-session",
      "{end}, but it was to work in a session and had none"},
     {OUTCOME_INCOMPLETE, NEXT_DRIVE, "stages-unfinished",
-     "{end}, but not every step of {stages} in session {session} is done or skipped"},
-    {OUTCOME_INCOMPLETE, NEXT_DRIVE, "session-active", "{end}, but session {session} {open}"},
+     "{end}, but not every step of {stages} in session {session} is done or skipped{left}"},
+    {OUTCOME_INCOMPLETE, NEXT_DRIVE, "session-active", "{end}, but session {session} {open}{left}"},
     {OUTCOME_INCOMPLETE, NEXT_DRIVE, "session-stale",
      "{end}, but session {session} was closed as stale{in-round}"},
     {OUTCOME_INCOMPLETE, NEXT_DRIVE, "session-aborted",
@@ -124,7 +136,8 @@ static enum next next_of(const struct explain_facts *facts)
         next = NEXT_RESUME;
     if ((next == NEXT_LOG || next == NEXT_FOLLOW) && (facts->no_log || facts->never_ran))
         return NEXT_NONE;
-    if ((next == NEXT_LOG || next == NEXT_FOLLOW || next == NEXT_RESUME) && !facts->number)
+    if ((next == NEXT_LOG || next == NEXT_FOLLOW || next == NEXT_RESUME || next == NEXT_WAIT) &&
+        !facts->number)
         return NEXT_NONE;
     return next;
 }

@@ -149,9 +149,22 @@ static void put_as(struct buf *out, const struct explain_facts *facts)
 
 static void put_stages(struct buf *out, const struct explain_facts *facts)
 {
-    buf_puts(out, facts->stages ? "stages " : "its stages");
+    const char *dots = facts->stages ? strstr(facts->stages, "..") : NULL;
+    bool one = dots && strlen(dots + 2) == (size_t)(dots - facts->stages) &&
+               strncmp(facts->stages, dots + 2, strlen(dots + 2)) == 0;
+
+    buf_puts(out, one ? "stage " : facts->stages ? "stages " : "its stages");
     if (facts->stages)
-        word_text(out, facts->stages);
+        word_text(out, one ? dots + 2 : facts->stages);
+}
+
+/* A list, of which every name counts: it is long enough to be cut where it is made. */
+static void put_left(struct buf *out, const struct explain_facts *facts)
+{
+    if (!facts->left)
+        return;
+    buf_puts(out, ": ");
+    text_visible(out, facts->left, strlen(facts->left));
 }
 
 static void put_result(struct buf *out, const struct explain_facts *facts)
@@ -196,21 +209,25 @@ static void put_clock(struct buf *out, int64_t at, int64_t now)
     buf_printf(out, "%.*sZ", same_day ? MINUTE - DATE - 1 : MINUTE, same_day ? text + DATE + 1 : text);
 }
 
+/* What nobody can prove is not claimed: a supervisor on another host is silent, not gone. */
 static void put_gone(struct buf *out, const struct explain_facts *facts)
 {
-    buf_puts(out, facts->supervisor_killed ? "was killed" : "is gone");
     if (!facts->heard_of_at) {
-        buf_puts(out, " (when it was last heard of is unknown)");
+        buf_puts(out, facts->threshold_ms ? "was never heard of"
+                                          : "is gone (when it was last heard of is unknown)");
         return;
     }
-    buf_puts(out, facts->supervisor_killed ? " after about " : " since about ");
+    buf_puts(out, facts->threshold_ms ? "was last heard of at about " : "is gone since about ");
     put_clock(out, facts->heard_of_at, facts->now_ms);
-    buf_puts(out, " (last heard of)");
+    if (!facts->threshold_ms)
+        buf_puts(out, " (last heard of)");
 }
 
 /* What the loss of its supervisor did to the command itself. */
 static void put_cut_off(struct buf *out, const struct explain_facts *facts)
 {
+    if (facts->threshold_ms)
+        return;
     if (word_is(facts->capture, "pty"))
         buf_puts(out, ", and its terminal was hung up then");
     else if (word_is(facts->capture, "pipe"))
@@ -265,6 +282,12 @@ static void put_queued(struct buf *out, const struct explain_facts *facts)
     word_since(out, facts->queued_at, facts->now_ms);
 }
 
+static void put_waits(struct buf *out, const struct explain_facts *facts)
+{
+    if (facts->waits)
+        buf_printf(out, "; %s", facts->waits);
+}
+
 static void put_running(struct buf *out, const struct explain_facts *facts)
 {
     word_since(out, facts->started_at, facts->now_ms);
@@ -300,6 +323,7 @@ static const struct placeholder {
     {"gone", put_gone},
     {"helped", put_helped},
     {"in-round", put_in_round},
+    {"left", put_left},
     {"number", put_number},
     {"open", put_open},
     {"queued", put_queued},
@@ -312,6 +336,7 @@ static const struct placeholder {
     {"then", put_then},
     {"threshold", put_threshold},
     {"unknown-end", put_unknown_end},
+    {"waits", put_waits},
     {"why", put_why},
 };
 

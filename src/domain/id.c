@@ -28,13 +28,13 @@ const char *session_id_fault(const char *id)
     return NULL;
 }
 
-/* C0, DEL and C1, in UTF-8; a tab is none where it is allowed. */
-static bool has_control(const char *text, size_t length, bool tab_allowed)
+/* C0 but the tab, DEL and C1, in UTF-8. */
+static bool breaks_lines(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         unsigned char byte = (unsigned char)text[i], next = i + 1 < length ? (unsigned char)text[i + 1] : 0;
 
-        if (byte == '\t' ? !tab_allowed : byte < ' ' || byte == 0x7f)
+        if ((byte < ' ' && byte != '\t') || byte == 0x7f)
             return true;
         if (byte == 0xc2 && next >= 0x80 && next < 0xa0)
             return true;
@@ -54,7 +54,7 @@ const char *label_fault(const char *label)
         return "begins with '-', as only options do";
     if (!utf8_valid(label, length))
         return "is not UTF-8";
-    return has_control(label, length, false) ? "has a control character" : NULL;
+    return text_has_controls(label) ? "has a control character" : NULL;
 }
 
 const char *stage_fault(const char *stage)
@@ -74,7 +74,7 @@ const char *item_id_fault(const char *id, size_t length, bool lines)
         return "has a NUL";
     if (!utf8_valid(id, length))
         return "is not UTF-8";
-    return lines && has_control(id, length, true)
+    return lines && breaks_lines(id, length)
                ? "has a control character; ids that do can be given with -0, each ended by a NUL"
                : NULL;
 }
@@ -83,7 +83,7 @@ const char *name_fault(const char *name)
 {
     if (!*name)
         return "is empty";
-    if (has_control(name, strlen(name), false))
+    if (text_has_controls(name))
         return "holds a control character";
     return utf8_valid(name, strlen(name)) ? NULL : "is no UTF-8";
 }

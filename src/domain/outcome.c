@@ -129,3 +129,14 @@ int outcome_exit_status(const struct verdict *verdict, int exit_code, int signal
     }
     return STATUS_UNKNOWN; /* in flight, and nobody is there to end it */
 }
+
+enum settled settled_from_name(const char *name)
+{
+    static const char *const settlements[] = {
+        [SETTLED_COMPLETED] = "completed", [SETTLED_ABORTED] = "aborted", [SETTLED_STALE] = "stale"};
+
+    for (size_t i = SETTLED_COMPLETED; name && i < sizeof settlements / sizeof *settlements; i++)
+        if (strcmp(settlements[i], name) == 0)
+            return (enum settled)i;
+    return SETTLED_OPEN;
+}

@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
+
+enum { MACHINE_ID_LENGTH = 32 }; /* machine-id(5) */
 
 /* The beginning of a small file, without the newline. */
 static ssize_t read_small(const char *path, char *text, size_t size)
@@ -36,6 +39,8 @@ void identity_machine(struct machine *machine)
     *machine = (struct machine){0};
     read_small("/proc/sys/kernel/random/boot_id", machine->boot_id, sizeof machine->boot_id);
     read_small("/etc/machine-id", machine->machine_id, sizeof machine->machine_id);
+    if (strlen(machine->machine_id) != MACHINE_ID_LENGTH) /* "uninitialized" is what many say */
+        machine->machine_id[0] = '\0';
     if (uname(&names) == 0)
         snprintf(machine->host, sizeof machine->host, "%s", names.nodename);
     if (stat("/proc/self/ns/pid", &status) == 0)
@@ -87,10 +92,25 @@ int identity_process(pid_t pid, struct process *process)
     return 0;
 }
 
-/* A pidfd of that very process, or -1 (errno ESRCH) where it is gone; a zombie counts as gone. */
-static int identity_open(pid_t pid, int64_t start)
+enum process_answer identity_ask(pid_t pid, int64_t start)
 {
     struct process process;
+
+    if (pid <= 0 || !proc_is_ours())
+        return PROCESS_UNKNOWN;
+    /* What /proc hides from us (hidepid) is there all the same, and can't be told from another of that pid.
+     */
+    if (identity_process(pid, &process))
+        return kill(pid, 0) && errno == ESRCH ? PROCESS_GONE : PROCESS_UNKNOWN;
+    if (process.state == 'Z' || process.state == 'X')
+        return PROCESS_GONE;
+    if (start <= 0)
+        return PROCESS_UNKNOWN;
+    return process.start == start ? PROCESS_LIVES : PROCESS_GONE;
+}
+
+int identity_open(pid_t pid, int64_t start)
+{
     int fd;
 
     /* First hold it, then look at it: what is held can't be replaced by another process of that number. */
@@ -98,8 +118,7 @@ static int identity_open(pid_t pid, int64_t start)
         errno = ESRCH;
         return -1;
     }
-    if (identity_process(pid, &process) || process.start != start || process.state == 'Z' ||
-        process.state == 'X') {
+    if (identity_ask(pid, start) != PROCESS_LIVES) {
         close(fd);
         errno = ESRCH;
         return -1;
@@ -112,4 +131,14 @@ int identity_signal(pid_t pid, int64_t start, int number)
     AUTOCLOSE int fd = identity_open(pid, start);
 
     return fd < 0 ? -1 : pidfd_send_signal(fd, number, NULL, 0);
+}
+
+int identity_uid(char uid[UID_LENGTH + 1], struct error *err)
+{
+    uint8_t dice[UID_LENGTH];
+
+    if (getrandom(dice, sizeof dice, 0) != sizeof dice)
+        return error_errno(err, "cannot make a UID");
+    uid_from_random(dice, uid);
+    return 0;
 }

@@ -1,4 +1,4 @@
-/* The tree below us, from one walk over /proc: see the header. */
+/* A tree of processes, from one walk over /proc: see the header. */
 #include <supervise/process/tree.h>
 
 #include <dirent.h>
@@ -35,23 +35,38 @@ static void read_all(struct tree *all)
         closedir(directory);
 }
 
+static bool has(const struct tree *tree, pid_t pid)
+{
+    for (size_t i = 0; i < tree->count; i++)
+        if (tree->items[i].pid == pid)
+            return true;
+    return false;
+}
+
+static void take(const struct tree *all, const struct process *process, struct tree *tree, tree_judge *judge,
+                 void *context);
+
 static void take_children(const struct tree *all, pid_t parent, struct tree *tree, tree_judge *judge,
                           void *context)
 {
-    for (size_t i = 0; i < all->count; i++) {
-        const struct process *process = &all->items[i];
-        enum tree_branch branch;
+    for (size_t i = 0; i < all->count; i++)
+        if (all->items[i].parent == parent && all->items[i].pid != parent)
+            take(all, &all->items[i], tree, judge, context);
+}
 
-        if (process->parent != parent || process->pid == parent)
-            continue;
-        branch = judge(process, context);
-        if (branch == TREE_TAKE || branch == TREE_TAKE_ONE) {
-            tree->items = mem_resize(tree->items, (tree->count + 1) * sizeof *tree->items);
-            tree->items[tree->count++] = *process;
-        }
-        if (branch == TREE_TAKE || branch == TREE_PASS)
-            take_children(all, process->pid, tree, judge, context);
+static void take(const struct tree *all, const struct process *process, struct tree *tree, tree_judge *judge,
+                 void *context)
+{
+    enum tree_branch branch = judge(process, context);
+
+    if (has(tree, process->pid))
+        return;
+    if (branch == TREE_TAKE || branch == TREE_TAKE_ONE) {
+        tree->items = mem_resize(tree->items, (tree->count + 1) * sizeof *tree->items);
+        tree->items[tree->count++] = *process;
     }
+    if (branch == TREE_TAKE || branch == TREE_PASS)
+        take_children(all, process->pid, tree, judge, context);
 }
 
 void tree_read(struct tree *tree, tree_judge *judge, void *context)
@@ -61,6 +76,30 @@ void tree_read(struct tree *tree, tree_judge *judge, void *context)
     *tree = (struct tree){0};
     read_all(&all);
     take_children(&all, getpid(), tree, judge, context);
+    tree_free(&all);
+}
+
+static bool group_of(const struct tree *all, pid_t pid, pid_t group)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->items[i].pid == pid)
+            return all->items[i].group == group;
+    return false;
+}
+
+void tree_read_from(struct tree *tree, pid_t root, int64_t start, tree_judge *judge, void *context)
+{
+    struct tree all;
+
+    *tree = (struct tree){0};
+    read_all(&all);
+    for (size_t i = 0; i < all.count; i++)
+        if (all.items[i].pid == root && all.items[i].start == start)
+            take(&all, &all.items[i], tree, judge, context);
+    /* Whoever lost its parent is still of the group that the root leads; the rest is found below these. */
+    for (size_t i = 0; tree->count > 0 && i < all.count; i++)
+        if (all.items[i].group == root && !group_of(&all, all.items[i].parent, root))
+            take(&all, &all.items[i], tree, judge, context);
     tree_free(&all);
 }
 

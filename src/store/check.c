@@ -64,6 +64,13 @@ static const struct {
      " AND NOT EXISTS (SELECT 1 FROM rounds r WHERE r.id = (SELECT max(l.id) FROM rounds l WHERE l.session = "
      "s.id)"
      " AND r.settled_as IS NULL AND r.round = s.round)"},
+    {"queue-of-the-queued", false,
+     "SELECT 'execution #' || e.id || ' has started or ended, and is in the queue' FROM queue q"
+     " JOIN executions e ON e.uid = q.execution WHERE e.started_at IS NOT NULL OR e.finished_at IS NOT NULL"
+     " UNION ALL SELECT 'execution #' || e.id || ' waits to be started, and is not in the queue' FROM "
+     "executions e"
+     " WHERE e.started_at IS NULL AND e.finished_at IS NULL"
+     " AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.execution = e.uid)"},
     {"steps-of-the-ended", false,
      "SELECT 'step ' || stage || '/' || name || ' runs in an execution that has ended' FROM steps k"
      " WHERE status = 'running' AND EXISTS (SELECT 1 FROM executions e WHERE e.uid = k.execution"

@@ -25,6 +25,12 @@ int event_insert(struct ledger *ledger, int64_t at, const char *type, const char
         "itttt", at, type, session, execution, data);
 }
 
+int events_newest(struct ledger *ledger, int64_t *id, struct error *err)
+{
+    return sql_integer(ledger, err, id,
+                       "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)", "");
+}
+
 int events_each(struct ledger *ledger, const struct event_filter *filter,
                 int (*each)(const struct event *, void *), void *context, struct error *err)
 {

@@ -11,30 +11,32 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/time.h>
 #include <supervise/domain/outcome.h>
+#include <supervise/store/step.h>
 
 /* ---- The beginning ---- */
+
+int execution_in_flight(struct ledger *ledger, const char *uid, enum parent_state *state, struct error *err)
+{
+    int64_t gone;
+
+    if (sql_integer(ledger, err, &gone,
+                    "SELECT finished_at IS NOT NULL AND pid IS NULL FROM executions WHERE uid = ?", "t", uid))
+        return -1;
+    *state = gone == NO_INT ? PARENT_UNKNOWN : gone ? PARENT_ENDED : PARENT_IN_FLIGHT;
+    return 0;
+}
 
 static int read_parent(struct ledger *ledger, const struct execution_start *start,
                        struct execution_begun *begun, struct error *err)
 {
-    AUTOSTMT sqlite3_stmt *statement = NULL;
-    int step;
-
     begun->parent = PARENT_NONE;
     if (!start->parent_uid)
         return 0;
-    statement = sql_bind(
-        ledger, err, "SELECT finished_at IS NOT NULL AND pid IS NULL, session FROM executions WHERE uid = ?",
-        "t", start->parent_uid);
-    if (!statement || (step = sql_step(ledger, statement, err)) < 0)
+    if (execution_in_flight(ledger, start->parent_uid, &begun->parent, err))
         return -1;
-    if (step == 0) {
-        begun->parent = PARENT_UNKNOWN;
-        return 0;
-    }
-    begun->parent = sqlite3_column_int(statement, 0) ? PARENT_ENDED : PARENT_IN_FLIGHT;
     if (begun->parent == PARENT_IN_FLIGHT && !start->session && !start->workflow)
-        begun->session = mem_strdup((const char *)sqlite3_column_text(statement, 1));
+        return sql_text(ledger, err, &begun->session, "SELECT session FROM executions WHERE uid = ?", "t",
+                        start->parent_uid);
     return 0;
 }
 
@@ -58,7 +60,7 @@ static int take_session(struct ledger *ledger, const struct execution_start *sta
         return -1;
     if (step == 0)
         return session_insert(ledger, begun->session, start->workflow, start->workflow_definition, start->uid,
-                              start->started_at, err);
+                              start->started_at ? start->started_at : start->queued_at, err);
     if (strcmp((const char *)sqlite3_column_text(statement, 0), "active") != 0)
         return session_refuse_closed(begun->session, err);
     return session_same_workflow(begun->session, (const char *)sqlite3_column_text(statement, 1),
@@ -69,58 +71,74 @@ static const char INSERT[] = "INSERT INTO executions (uid, parent_uid, name, ses
                              "cwd, host, attempt, started_at,"
                              " heartbeat_at, activity_at, supervisor_pid, supervisor_start, pid_ns, boot_id, "
                              "machine_id, socket, detached,"
-                             " require_session, log, agent)"
+                             " require_session, log, agent, stages, queued_at)"
                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?11, ?12, ?13, "
-                             "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+                             "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
 
-static int insert_row(struct ledger *ledger, const struct execution_start *start,
+static int64_t or_null(int64_t time)
+{
+    return time ? time : NO_INT;
+}
+
+static int insert_row(struct ledger *ledger, const struct execution_start *start, const char *stages,
                       struct execution_begun *begun, struct error *err)
 {
     const char *parent = begun->parent == PARENT_IN_FLIGHT ? start->parent_uid : NULL;
     struct blob argv = {start->argv, start->argv_size};
+    bool starts = start->started_at != 0;
 
     if (sql_run(ledger, err, INSERT,
                 "tttt"
                 "itbtt"
                 "iiiii"
                 "ttt"
-                "iitt",
+                "iittti",
                 start->uid, parent, start->name, begun->session, (int64_t)begun->drives, start->command, argv,
-                start->cwd, start->host, start->attempt, start->started_at, start->supervisor_pid,
-                start->supervisor_start, start->pid_ns, start->boot_id, start->machine_id, start->socket,
-                (int64_t)start->detached, (int64_t)start->require_session, start->log, start->agent))
+                start->cwd, start->host, start->attempt, or_null(start->started_at),
+                starts ? start->supervisor_pid : NO_INT, starts ? start->supervisor_start : NO_INT,
+                starts ? start->pid_ns : NO_INT, start->boot_id, start->machine_id, start->socket,
+                (int64_t)start->detached, (int64_t)start->require_session, start->log, start->agent, stages,
+                or_null(start->queued_at)))
         return -1;
     begun->id = sqlite3_last_insert_rowid(ledger->db);
-    return event_insert(ledger, start->started_at, "execution_started", begun->session, start->uid, NULL,
+    return event_insert(ledger, starts ? start->started_at : start->queued_at,
+                        starts ? "execution_started" : "execution_queued", begun->session, start->uid, NULL,
                         err);
+}
+
+int execution_insert(struct ledger *ledger, const struct execution_start *start,
+                     struct execution_begun *begun, struct error *err)
+{
+    AUTOFREE char *stages = NULL;
+
+    *begun = (struct execution_begun){0};
+    if (read_parent(ledger, start, begun, err) ||
+        ((start->session || start->workflow) && take_session(ledger, start, begun, err)) ||
+        (start->stages &&
+         stages_take(ledger, begun->drives ? begun->session : NULL, start->stages, &stages, err)))
+        return -1;
+    return insert_row(ledger, start, stages, begun, err);
 }
 
 int execution_begin(struct ledger *ledger, const struct execution_start *start, struct execution_begun *begun,
                     struct error *err)
 {
-    int result;
-
-    *begun = (struct execution_begun){0};
     if (sql_begin(ledger, err))
         return -1;
-    result = read_parent(ledger, start, begun, err);
-    if (!result && (start->session || start->workflow))
-        result = take_session(ledger, start, begun, err);
-    if (!result)
-        result = insert_row(ledger, start, begun, err);
-    result = sql_end(ledger, result, err);
-    if (result) {
-        free(begun->session);
-        begun->session = NULL;
-    }
-    return result;
+    if (sql_end(ledger, execution_insert(ledger, start, begun, err), err) == 0)
+        return 0;
+    free(begun->session);
+    begun->session = NULL;
+    return -1;
 }
 
 int execution_spawned(struct ledger *ledger, const char *uid, int64_t pid, int64_t pid_start,
-                      struct error *err)
+                      const char *capture, struct error *err)
 {
-    return sql_run(ledger, err, "UPDATE executions SET pid = ?2, pid_start = ?3 WHERE uid = ?1", "tii", uid,
-                   pid, pid_start);
+    return sql_run(ledger, err,
+                   "UPDATE executions SET pid = ?2, pid_start = ?3, facts = json_set(facts, '$.capture', ?4,"
+                   " '$.heartbeat_slept', ?5, '$.activity_slept', ?5) WHERE uid = ?1",
+                   "tiiti", uid, pid, pid_start, capture, slept_now_ms());
 }
 
 /* ---- On the way ---- */
@@ -147,12 +165,32 @@ int execution_read_orders(struct ledger *ledger, const char *uid, struct executi
     return 0;
 }
 
-int execution_heartbeat(struct ledger *ledger, const char *uid, int64_t activity_at, struct error *err)
+int execution_heartbeat(struct ledger *ledger, const char *uid, int64_t activity_at, int64_t activity_slept,
+                        struct error *err)
 {
-    return sql_run(ledger, err,
-                   "UPDATE executions SET heartbeat_at = ?2, activity_at = max(coalesce(activity_at, ?3),"
-                   " coalesce(?3, activity_at)) WHERE uid = ?1 AND finished_at IS NULL",
-                   "tii", uid, wall_now_ms(), activity_at);
+    return sql_run(
+        ledger, err,
+        "UPDATE executions SET heartbeat_at = ?2, activity_at = max(coalesce(activity_at, ?3),"
+        " coalesce(?3, activity_at)), facts = json_set(facts, '$.heartbeat_slept', ?4,"
+        " '$.activity_slept', iif(?3 > coalesce(activity_at, 0), ?5, facts ->> '$.activity_slept'))"
+        " WHERE uid = ?1 AND finished_at IS NULL",
+        "tiiii", uid, wall_now_ms(), activity_at, slept_now_ms(), activity_slept);
+}
+
+int execution_suspended(struct ledger *ledger, const char *uid, int64_t ms, int64_t total_ms,
+                        struct error *err)
+{
+    AUTOFREE char *data = mem_printf("{\"ms\":%lld}", (long long)ms);
+    int result;
+
+    if (sql_begin(ledger, err))
+        return -1;
+    result = sql_run(ledger, err,
+                     "UPDATE executions SET facts = json_set(facts, '$.suspended_ms', ?2) WHERE uid = ?1",
+                     "ti", uid, total_ms);
+    if (!result)
+        result = event_insert(ledger, wall_now_ms(), "host_suspended", NULL, uid, data, err);
+    return sql_end(ledger, result, err);
 }
 
 int execution_activity(struct ledger *ledger, const char *uid, const char *status_text, struct error *err)
@@ -171,8 +209,9 @@ int execution_activity(struct ledger *ledger, const char *uid, const char *statu
     if (!result)
         result = sql_run(ledger, err,
                          "UPDATE executions SET activity_at = max(coalesce(activity_at, ?2), ?2),"
+                         " facts = json_set(facts, '$.activity_slept', ?4),"
                          " status_text = coalesce(?3, status_text) WHERE uid = ?1",
-                         "tit", uid, now, status_text);
+                         "titi", uid, now, status_text, slept_now_ms());
     if (!result && status_text) {
         json_t *data = json_pack("{s:s}", "status", status_text);
         AUTOFREE char *text = data ? json_dumps(data, JSON_COMPACT) : NULL;
@@ -204,42 +243,57 @@ int execution_agent_session(struct ledger *ledger, const char *uid, const char *
 
 /* ---- Intent ---- */
 
+/* What never ran ends with the reason as its note: nothing else will ever tell why. */
 static int cancel_queued(struct ledger *ledger, const char *uid, int64_t at, struct error *err)
 {
-    if (sql_run(
-            ledger, err,
-            "UPDATE executions SET finished_at = ?2, exit_code = -2, stopped_by = 'cancel',"
-            " opening = (SELECT max(r.id) FROM rounds r WHERE r.session = executions.session) WHERE uid = ?1",
-            "ti", uid, at))
+    AUTOFREE char *data = NULL;
+
+    if (sql_text(ledger, err, &data,
+                 "UPDATE executions SET finished_at = ?2, exit_code = -2, stopped_by = 'cancel',"
+                 " notes = CASE WHEN facts ->> '$.why' IS NULL THEN notes"
+                 "  ELSE json_insert(notes, '$[#]', facts ->> '$.why') END,"
+                 " opening = (SELECT max(r.id) FROM rounds r WHERE r.session = executions.session)"
+                 " WHERE uid = ?1 RETURNING json_patch("
+                 "  '{\"exit_code\":-2,\"outcome\":\"cancelled\",\"reason\":\"cancelled\"}',"
+                 "  json_object('why', facts ->> '$.why'))",
+                 "ti", uid, at) ||
+        queue_leave(ledger, uid, err))
         return -1;
-    return event_insert(ledger, at, "execution_finished", NULL, uid,
-                        "{\"exit_code\":-2,\"outcome\":\"cancelled\",\"reason\":\"cancelled\"}", err);
+    return event_insert(ledger, at, "execution_finished", NULL, uid, data, err);
+}
+
+int execution_intend(struct ledger *ledger, const char *uid, const char *stopped_by, const char *data,
+                     bool *written, struct error *err)
+{
+    bool cancel = strcmp(stopped_by, "cancel") == 0;
+    int64_t now = wall_now_ms(), queued;
+
+    *written = false;
+    if (sql_integer(ledger, err, &queued,
+                    "UPDATE executions SET stopped_by = ?2, cancel_requested_at = ?3,"
+                    " facts = json_patch(facts, json_object('why', ?4 ->> '$.why'))"
+                    " WHERE uid = ?1 AND finished_at IS NULL AND stopped_by IS NULL"
+                    " RETURNING started_at IS NULL",
+                    "ttit", uid, stopped_by, cancel ? now : NO_INT, data))
+        return -1;
+    if (queued == NO_INT)
+        return 0;
+    *written = true;
+    if (event_insert(ledger, now, cancel ? "execution_cancel_requested" : "execution_deadline", NULL, uid,
+                     data, err))
+        return -1;
+    return queued ? cancel_queued(ledger, uid, now, err) : 0;
 }
 
 int execution_intend_stop(struct ledger *ledger, const char *uid, const char *stopped_by, const char *data,
                           bool *written, struct error *err)
 {
-    bool cancel = strcmp(stopped_by, "cancel") == 0;
-    int64_t now = wall_now_ms(), queued;
     int result;
 
     *written = false;
     if (sql_begin(ledger, err))
         return -1;
-    result = sql_integer(ledger, err, &queued,
-                         "UPDATE executions SET stopped_by = ?2, cancel_requested_at = ?3,"
-                         " facts = json_patch(facts, json_object('why', ?4 ->> '$.why'))"
-                         " WHERE uid = ?1 AND finished_at IS NULL AND stopped_by IS NULL"
-                         " RETURNING started_at IS NULL",
-                         "ttit", uid, stopped_by, cancel ? now : NO_INT, data);
-    if (!result && queued != NO_INT) {
-        *written = true;
-        result = event_insert(ledger, now, cancel ? "execution_cancel_requested" : "execution_deadline", NULL,
-                              uid, data, err);
-        if (!result && queued)
-            result = cancel_queued(ledger, uid, now, err);
-    }
-    result = sql_end(ledger, result, err);
+    result = sql_end(ledger, execution_intend(ledger, uid, stopped_by, data, written, err), err);
     *written = *written && result == 0;
     return result;
 }
@@ -298,7 +352,8 @@ static int64_t written_code(const struct standing *standing, const struct execut
 static const char FINISH[] =
     "UPDATE executions SET finished_at = max(?2, coalesce(started_at, ?2)), exit_code = ?3, signal = ?4, "
     "stopped_by = ?5,"
-    " spawn_errno = ?6, duration_ms = ?7, usage = ?8, facts = json_patch(facts, ?9),"
+    " spawn_errno = ?6, duration_ms = ?7, usage = ?8, facts = json_patch(json_patch(facts, ?9),"
+    " iif(exit_code = -3, '{\"recovered\":true,\"threshold_ms\":null}', '{}')),"
     " activity_at = max(coalesce(activity_at, ?10), coalesce(?10, activity_at)), pid = NULL, pid_start = "
     "NULL,"
     " socket = NULL, agent_session = coalesce(agent_session, ?11), agent_result = ?13, agent_unfinished = "
@@ -312,10 +367,10 @@ static const char ADD_SEEN[] = "UPDATE executions SET signal = ?2, usage = ?3, f
                                "?4), duration_ms = ?5, pid = NULL,"
                                " pid_start = NULL, socket = NULL WHERE uid = ?1";
 
-/* The event of an end that is judged so now. */
+/* The event of an end that is judged so now; `threshold_ms` 0: none decided. */
 static int finished_event(struct ledger *ledger, const char *uid, int64_t at, const char *type,
-                          int64_t exit_code, int64_t signal, int64_t duration_ms, const char *outcome,
-                          const char *reason, struct error *err)
+                          int64_t exit_code, int64_t signal, int64_t duration_ms, int64_t threshold_ms,
+                          const char *outcome, const char *reason, struct error *err)
 {
     json_t *data = json_object();
     AUTOFREE char *text = NULL;
@@ -327,16 +382,18 @@ static int finished_event(struct ledger *ledger, const char *uid, int64_t at, co
     json_object_set_new(data, "reason", json_string(reason));
     if (duration_ms != NO_INT)
         json_object_set_new(data, "duration_ms", json_integer(duration_ms));
+    if (threshold_ms > 0)
+        json_object_set_new(data, "threshold_ms", json_integer(threshold_ms));
     text = json_dumps(data, JSON_COMPACT);
     json_decref(data);
     return event_insert(ledger, at, type, NULL, uid, text, err);
 }
 
-int execution_finished_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
-                             struct error *err)
+int execution_end_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
+                        int64_t threshold_ms, struct error *err)
 {
     return finished_event(ledger, row->uid, at, type, row->exit_code, row->signal, row->duration_ms,
-                          row->outcome, row->reason, err);
+                          threshold_ms, row->outcome, row->reason, err);
 }
 
 /*
@@ -361,7 +418,7 @@ static int plain_event(struct ledger *ledger, const struct execution_end *end,
     });
 
     return finished_event(ledger, end->uid, end->finished_at, "execution_finished", exit_code, end->signal,
-                          end->duration_ms, outcome_name(verdict.outcome), verdict.reason, err);
+                          end->duration_ms, 0, outcome_name(verdict.outcome), verdict.reason, err);
 }
 
 static int write_end(struct ledger *ledger, const struct execution_end *end, const struct standing *standing,
@@ -386,14 +443,17 @@ static int write_end(struct ledger *ledger, const struct execution_end *end, con
                 end->uid, end->finished_at, exit_code, end->signal, by, end->spawn_errno, end->duration_ms,
                 end->usage, end->facts, end->activity_at, end->agent_session, end->note, end->agent_result,
                 (int64_t)end->agent_unfinished) ||
-        (standing->session && steps_abort_of(ledger, end->uid, "its execution ended", end->finished_at, err)))
+        (standing->session &&
+         (steps_abort_of(ledger, end->uid, "its execution ended", end->finished_at, err) ||
+          implicit_close(ledger, end->uid, end->finished_at, err))))
         return -1;
     if (decides_alone(standing))
         return plain_event(ledger, end, standing, exit_code, by, err);
-    if (execution_judge(ledger, end->uid, row, err))
+    if (execution_judge(ledger, end->uid, row, err) ||
+        (standing->session && step_facts_read(ledger, *row, &(*row)->steps, err)))
         return -1;
-    return execution_finished_event(ledger, *row, end->finished_at,
-                                    recovered ? "execution_recovered" : "execution_finished", err);
+    return execution_end_event(ledger, *row, end->finished_at,
+                               recovered ? "execution_recovered" : "execution_finished", 0, err);
 }
 
 int execution_finish(struct ledger *ledger, const struct execution_end *end, bool *known,

@@ -11,6 +11,7 @@
 #include <supervise/base/text.h>
 #include <supervise/domain/id.h>
 #include <supervise/domain/outcome.h>
+#include <supervise/store/step.h>
 
 #define AT(member) offsetof(struct execution, member)
 const struct field execution_fields[] = {
@@ -76,6 +77,7 @@ void execution_free(struct execution *execution)
     if (!execution)
         return;
     sql_unload(execution_fields, execution_field_count, execution);
+    step_facts_free(execution->steps);
     free(execution);
 }
 
@@ -208,17 +210,6 @@ int execution_get(struct ledger *ledger, const char *uid, struct execution **exe
         *execution = list.items[0];
     free(list.items);
     return 0;
-}
-
-static enum settled settled_from_name(const char *name)
-{
-    static const char *const names[] = {
-        [SETTLED_COMPLETED] = "completed", [SETTLED_ABORTED] = "aborted", [SETTLED_STALE] = "stale"};
-
-    for (size_t i = SETTLED_COMPLETED; name && i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i], name) == 0)
-            return (enum settled)i;
-    return SETTLED_OPEN;
 }
 
 static void judge(struct execution *e)

@@ -293,7 +293,7 @@ static int write_events(struct import *import, const struct command *command, st
                      err) ||
         execution_judge(import->ledger, command->uid, &row, err))
         return -1;
-    result = execution_finished_event(import->ledger, row, command->finished_at, "execution_finished", err);
+    result = execution_end_event(import->ledger, row, command->finished_at, "execution_finished", 0, err);
     execution_free(row);
     import->result->events += 2;
     return result;

@@ -61,15 +61,27 @@ static int create_file(const char *path, struct error *err)
     return 0;
 }
 
+/*
+ * What is left in the -wal is read by each who then opens alone, and only an empty one is begun anew by the
+ * next. Where others are at it, they go on, and one of them empties it later: nobody waits for that.
+ */
+static int on_commit(void *context, sqlite3 *db, const char *name, int pages)
+{
+    if (pages >= WAL_PAGES) {
+        sqlite3_busy_handler(db, NULL, NULL);
+        sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        sqlite3_busy_handler(db, on_busy, context);
+    }
+    return SQLITE_OK;
+}
+
 static int set_up(struct ledger *ledger, bool sync_full, struct error *err)
 {
     sqlite3_extended_result_codes(ledger->db, 1);
     sqlite3_busy_handler(ledger->db, on_busy, ledger);
     /* The last one out would checkpoint, with two fsyncs that every short command would pay for. */
     sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    /* Who opens alone reads the whole -wal: kept short, that costs less than the rarer checkpoints of a long
-     * one. */
-    sqlite3_wal_autocheckpoint(ledger->db, WAL_PAGES);
+    sqlite3_wal_hook(ledger->db, on_commit, ledger);
     sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     if (sqlite3_exec(ledger->db, sync_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
@@ -284,6 +296,18 @@ bool ledger_in_place(const struct ledger *ledger)
 
     return stat(ledger->path, &status) == 0 && status.st_dev == ledger->device &&
            status.st_ino == ledger->inode;
+}
+
+int ledger_hold(struct ledger *ledger, struct error *err)
+{
+    return sql_run(ledger, err, "BEGIN", "");
+}
+
+void ledger_let_go(struct ledger *ledger)
+{
+    struct error ignored;
+
+    sql_run(ledger, &ignored, "COMMIT", "");
 }
 
 int64_t ledger_version(struct ledger *ledger)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/base/time.h>
 #include <supervise/domain/id.h>
 #include <supervise/store/session.h>
 
@@ -60,6 +61,22 @@ static int check_active(struct ledger *ledger, const char *id, struct error *err
     return 0;
 }
 
+/* Its session (NULL: none; the caller frees), or ERR_INVARIANT where it is over. */
+static int own_session(struct ledger *ledger, const char *execution, char **session, struct error *err)
+{
+    AUTOSTMT sqlite3_stmt *statement = sql_bind(
+        ledger, err, "SELECT finished_at IS NOT NULL AND pid IS NULL, session FROM executions WHERE uid = ?",
+        "t", execution);
+    int step;
+
+    if (!statement || (step = sql_step(ledger, statement, err)) < 0)
+        return -1;
+    if (step == 0 || sqlite3_column_int(statement, 0))
+        return error_set(err, ERR_INVARIANT, "execution %s has ended: nothing is taken for it", execution);
+    *session = mem_strdup((const char *)sqlite3_column_text(statement, 1));
+    return 0;
+}
+
 int report_session(struct ledger *ledger, const char *option, const char *execution, int64_t at, char **id,
                    const char **how, struct error *err)
 {
@@ -67,8 +84,7 @@ int report_session(struct ledger *ledger, const char *option, const char *execut
     bool linked;
 
     *id = NULL;
-    if (execution &&
-        sql_text(ledger, err, &own, "SELECT session FROM executions WHERE uid = ?", "t", execution))
+    if (execution && own_session(ledger, execution, &own, err))
         return -1;
     if (execution && !own && !option) {
         *how = "implicit";
@@ -103,6 +119,7 @@ int report_progress(struct ledger *ledger, const char *execution, int64_t at, st
 {
     return sql_run(ledger, err,
                    "UPDATE executions SET activity_at = max(coalesce(activity_at, ?2), ?2),"
-                   " progress_at = max(coalesce(progress_at, ?2), ?2) WHERE uid = ?1",
-                   "ti", execution, at);
+                   " progress_at = max(coalesce(progress_at, ?2), ?2),"
+                   " facts = json_set(facts, '$.activity_slept', ?3) WHERE uid = ?1",
+                   "tii", execution, at, slept_now_ms());
 }

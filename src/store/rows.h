@@ -17,6 +17,22 @@ int session_insert(struct ledger *ledger, const char *id, const char *workflow, 
 /* "review-3", "session-1": the next free id of that workflow (NULL: none); the caller frees. */
 int session_make_id(struct ledger *ledger, const char *workflow, char **id, struct error *err);
 
+/* Completes the round of a session without phases, where that wasn't done, and closes it as completed. */
+int session_complete(struct ledger *ledger, const char *id, const char *execution, int64_t at,
+                     struct error *err);
+
+/* What keeps an implicit session from being complete, a row each; NULL with err. */
+sqlite3_stmt *implicit_left(struct ledger *ledger, const char *session, struct error *err);
+
+/* An execution has ended: the implicit session that it drives is completed where all that was reported in it
+ * is done. */
+int implicit_close(struct ledger *ledger, const char *execution, int64_t at, struct error *err);
+
+/* `--stages` as "A..B" (the caller frees), for an execution that drives the session; NULL: it drives none.
+ * ERR_INVARIANT where the session doesn't have such stages. */
+int stages_take(struct ledger *ledger, const char *session, const char *stages, char **range,
+                struct error *err);
+
 /* ERR_INVARIANT where the session, of workflow `has`, is asked for as one of `wanted` (NULL: any). */
 int session_same_workflow(const char *id, const char *has, const char *wanted, struct error *err);
 
@@ -48,7 +64,7 @@ int session_link_execution(struct ledger *ledger, const char *id, const char *ex
  * The session that a report (a step, an item, a checkpoint) goes to: `option`, else that of the execution,
  * else one begun for it (implicit, named after it), else, outside of any execution, the only active one. The
  * execution is linked to it where it has none. *how is "option", "execution", "implicit" or "only-active".
- * ERR_INVARIANT where that session is closed. The caller frees *id.
+ * ERR_INVARIANT where that session is closed, or the execution is over. The caller frees *id.
  */
 int report_session(struct ledger *ledger, const char *option, const char *execution, int64_t at, char **id,
                    const char **how, struct error *err);
@@ -71,9 +87,30 @@ int executions_load(struct ledger *ledger, sqlite3_stmt *statement, struct execu
  */
 int execution_judge(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err);
 
-/* `execution_finished`, or execution_recovered, with what the row says of its end. */
-int execution_finished_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
-                             struct error *err);
+/*
+ * "execution_finished" or "execution_recovered", with how the row stands; `threshold_ms` where one decided,
+ * else 0.
+ */
+int execution_end_event(struct ledger *ledger, const struct execution *row, int64_t at, const char *type,
+                        int64_t threshold_ms, struct error *err);
+
+/*
+ * An active session becomes closed, its round is settled as the same, and the event says so. `reason`:
+ * "completed", "aborted", "stale"; `data`: the event's JSON object.
+ */
+int session_settle(struct ledger *ledger, const char *id, const char *reason, const char *event,
+                   const char *execution, const char *data, int64_t at, struct error *err);
+/* As execution_begin(), inside the caller's transaction; what has no `started_at` is queued. The caller frees
+ * begun->session, also where it failed. */
+int execution_insert(struct ledger *ledger, const struct execution_start *start,
+                     struct execution_begun *begun, struct error *err);
+
+/* As execution_intend_stop(), inside the caller's transaction. */
+int execution_intend(struct ledger *ledger, const char *uid, const char *stopped_by, const char *data,
+                     bool *written, struct error *err);
+
+/* It waits no more: its place in the queue, its environment and what it waited for go. */
+int queue_leave(struct ledger *ledger, const char *uid, struct error *err);
 
 /* What an execution had running becomes aborted, with the reason. */
 int steps_abort_of(struct ledger *ledger, const char *execution, const char *reason, int64_t at,

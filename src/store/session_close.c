@@ -25,6 +25,17 @@ static int check_complete(struct ledger *ledger, const struct close_request *req
     return error_set(err, ERR_INVARIANT, "cannot close session %s as completed: %s", request->id, *needs);
 }
 
+int session_settle(struct ledger *ledger, const char *id, const char *reason, const char *event,
+                   const char *execution, const char *data, int64_t at, struct error *err)
+{
+    if (sql_run(ledger, err,
+                "UPDATE sessions SET status = 'closed', close_reason = ?2, closed_at = ?3 WHERE id = ?1",
+                "tti", id, reason, at) ||
+        round_settle(ledger, id, reason, at, err))
+        return -1;
+    return event_insert(ledger, at, event, id, execution, data, err);
+}
+
 /* What the closing event tells: the reason given, and how many failed items were accepted. */
 static int closing_data(struct ledger *ledger, const struct close_request *request, char **text,
                         struct error *err)
@@ -56,14 +67,22 @@ static int settle(struct ledger *ledger, const struct close_request *request, in
     bool completed = strcmp(request->reason, "completed") == 0;
     AUTOFREE char *data = NULL;
 
-    if (closing_data(ledger, request, &data, err) ||
-        sql_run(ledger, err,
-                "UPDATE sessions SET status = 'closed', close_reason = ?2, closed_at = ?3 WHERE id = ?1",
-                "tti", request->id, request->reason, at) ||
-        round_settle(ledger, request->id, request->reason, at, err))
+    if (closing_data(ledger, request, &data, err))
         return -1;
-    return event_insert(ledger, at, completed ? "session_closed" : "session_aborted", request->id,
-                        request->execution_uid, data, err);
+    return session_settle(ledger, request->id, request->reason,
+                          completed ? "session_closed" : "session_aborted", request->execution_uid, data, at,
+                          err);
+}
+
+int session_complete(struct ledger *ledger, const char *id, const char *execution, int64_t at,
+                     struct error *err)
+{
+    struct close_request request = {.id = id, .reason = "completed", .execution_uid = execution};
+    bool completed;
+
+    return round_complete(ledger, id, execution, NULL, at, &completed, err)
+               ? -1
+               : settle(ledger, &request, at, err);
 }
 
 /* In flight or queued in this session, but not the caller's own execution nor its ancestors. */
@@ -94,7 +113,8 @@ static int end_with_session(struct ledger *ledger, const char *session, const st
             " notes = json_insert(notes, '$[#]', ?3),"
             " opening = (SELECT max(r.id) FROM rounds r WHERE r.session = executions.session) WHERE uid = ?1",
             "tit", execution->uid, at, note) ||
-        steps_abort_of(ledger, execution->uid, "its session was closed", at, err))
+        steps_abort_of(ledger, execution->uid, "its session was closed", at, err) ||
+        (execution->started_at == NO_INT && queue_leave(ledger, execution->uid, err)))
         return -1;
     return event_insert(ledger, at, "execution_finished", session, execution->uid,
                         "{\"exit_code\":-4,\"outcome\":\"cancelled\",\"reason\":\"session-closed\"}", err);

@@ -72,14 +72,16 @@ static json_t *text(const char *value)
 static json_t *start_json(const struct execution_start *start, const struct execution_begun *begun)
 {
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:b, s:o}",
-        "uid", text(start->uid), "name", text(start->name), "parent_uid", text(start->parent_uid), "session",
-        text(begun->session), "drives", begun->drives, "command", text(start->command), "cwd",
-        text(start->cwd), "host", text(start->host), "boot_id", text(start->boot_id), "machine_id",
-        text(start->machine_id), "log", text(start->log), "agent", text(start->agent), "started_at",
-        (json_int_t)start->started_at, "attempt", (json_int_t)start->attempt, "supervisor_pid",
-        (json_int_t)start->supervisor_pid, "pid_ns", (json_int_t)start->pid_ns, "detached", start->detached,
-        "require_session", start->require_session, "argv", bytes(start->argv, start->argv_size));
+        "{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:b, "
+        "s:o}",
+        "stages", text(start->stages), "uid", text(start->uid), "name", text(start->name), "parent_uid",
+        text(start->parent_uid), "session", text(begun->session), "drives", begun->drives, "command",
+        text(start->command), "cwd", text(start->cwd), "host", text(start->host), "boot_id",
+        text(start->boot_id), "machine_id", text(start->machine_id), "log", text(start->log), "agent",
+        text(start->agent), "started_at", (json_int_t)start->started_at, "attempt",
+        (json_int_t)start->attempt, "supervisor_pid", (json_int_t)start->supervisor_pid, "pid_ns",
+        (json_int_t)start->pid_ns, "detached", start->detached, "require_session", start->require_session,
+        "argv", bytes(start->argv, start->argv_size));
 }
 
 static json_t *said_json(const struct execution_said *said)
@@ -232,12 +234,14 @@ static int insert_unknown(struct ledger *ledger, const json_t *execution, struct
     get_bytes(execution, "argv", &argv);
     start.argv = argv.data;
     start.argv_size = argv.len;
-    if (json_is_true(json_object_get(execution, "drives")))
+    if (json_is_true(json_object_get(execution, "drives"))) {
         start.session = get_text(execution, "session");
+        start.stages = get_text(execution, "stages");
+    }
     result = execution_begin(ledger, &start, &begun, err);
-    if (result &&
-        err->code == ERR_INVARIANT) { /* closed meanwhile, or another's: better without than not at all */
-        start.session = NULL;
+    if (result && err->code == ERR_INVARIANT) {
+        /* closed meanwhile, another's, or made anew, of no workflow: better without than not at all */
+        start.session = start.stages = NULL;
         result = execution_begin(ledger, &start, &begun, err);
     }
     free(begun.session);

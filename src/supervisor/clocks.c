@@ -6,6 +6,8 @@
 
 #include <supervise/base/time.h>
 
+static const double SWEEP_ON = 0.1; /* seconds: what a sweep leaves to the command between its bits */
+
 static double seconds(int64_t ms)
 {
     return (double)ms / 1000;
@@ -25,6 +27,7 @@ void clocks_activity(struct life *life)
 {
     life->activity_wall = wall_now_ms();
     life->activity_awake = awake_now_ms();
+    life->activity_slept = slept_now_ms();
 }
 
 static void deadline_struck(struct life *life, const char *which, int64_t ms)
@@ -143,9 +146,12 @@ static void on_heartbeat(struct ev_loop *loop, ev_timer *watcher, int events)
 
 static void on_sweep(struct ev_loop *loop, ev_timer *watcher, int events)
 {
+    struct life *life = watcher->data;
+    bool more = record_sweep(life);
+
     (void)loop;
     (void)events;
-    record_sweep(watcher->data);
+    start_timer(life, watcher, on_sweep, more ? SWEEP_ON : seconds(life->plan->settings->sweep_interval), 0);
 }
 
 void clocks_start(struct life *life)
@@ -163,7 +169,7 @@ void clocks_start(struct life *life)
     life->watchdog_ms = life->control.path ? plan->watchdog_ms : 0;
     clocks_watch(life);
     start_timer(life, &life->on_heartbeat, on_heartbeat, beat, beat);
-    start_timer(life, &life->on_sweep, on_sweep, sweep, sweep);
+    start_timer(life, &life->on_sweep, on_sweep, sweep, 0);
 }
 
 void clocks_child_gone(struct life *life)

@@ -57,9 +57,9 @@ static char *usage_json(void)
 /* How long the machine slept during the run; less than a second is the clocks' own jitter. */
 static int64_t suspended_ms(const struct life *life)
 {
-    int64_t slept = boot_now_ms() - life->started_boot - (awake_now_ms() - life->started_awake);
+    int64_t slept = slept_now_ms() - life->started_slept;
 
-    return slept >= 1000 ? slept : 0;
+    return slept >= SLEEP_MS ? slept : 0;
 }
 
 static json_t *straggler_names(const json_t *stragglers)
@@ -72,18 +72,24 @@ static json_t *straggler_names(const json_t *stragglers)
     return names;
 }
 
+const char *capture_name(enum capture capture)
+{
+    static const char *const names[] = {
+        [CAPTURE_NONE] = "none", [CAPTURE_PIPE] = "pipe", [CAPTURE_PTY] = "pty"};
+
+    return names[capture];
+}
+
 /* What was seen, as domain/explain.h names it. */
 static char *facts_json(const struct life *life)
 {
-    static const char *const captures[] = {
-        [CAPTURE_NONE] = "none", [CAPTURE_PIPE] = "pipe", [CAPTURE_PTY] = "pty"};
     json_t *facts = json_object();
     const char *last = life->log ? log_writer_last_line(life->log) : NULL;
     int64_t slept = suspended_ms(life);
     AUTOFREE char *says = agent_reader_text(life->reader);
     char *text;
 
-    json_object_set_new(facts, "capture", json_string(captures[life->plan->capture]));
+    json_object_set_new(facts, "capture", json_string(capture_name(life->plan->capture)));
     if (life->size.ws_row && life->size.ws_col) {
         json_object_set_new(facts, "rows", json_integer(life->size.ws_row));
         json_object_set_new(facts, "columns", json_integer(life->size.ws_col));
@@ -130,13 +136,13 @@ static char *facts_json(const struct life *life)
 /* The events of what was seen on the way and doesn't stand in the ledger yet; at most three. */
 static size_t events_of(const struct life *life, struct execution_event events[3])
 {
-    int64_t slept = suspended_ms(life), now = wall_now_ms();
+    int64_t slept = suspended_ms(life) - life->slept_told, now = wall_now_ms();
     size_t count = 0;
 
     if (life->deadline && life->stopped_first && !life->deadline_written)
         events[count++] = (struct execution_event){"execution_deadline", record_deadline_data(life),
                                                    life->deadline_struck_wall};
-    if (slept)
+    if (slept >= SLEEP_MS)
         events[count++] =
             (struct execution_event){"host_suspended", mem_printf("{\"ms\":%lld}", (long long)slept), now};
     if (life->stragglers) {
@@ -181,6 +187,7 @@ static struct execution *row_from_memory(const struct life *life, const struct e
                                   .session = life->begun.session != NULL,
                                   .drives = life->begun.drives,
                                   .require_session = life->plan->require_session,
+                                  .stages = life->plan->stages ? STAGES_UNFINISHED : STAGES_NONE,
                                   .agent_unfinished = end->agent_unfinished};
     struct verdict verdict;
 
@@ -205,6 +212,7 @@ static struct execution *row_from_memory(const struct life *life, const struct e
     row->signal = end->signal;
     row->drives = life->begun.drives;
     row->session = mem_strdup(life->begun.session);
+    row->stages = mem_strdup(life->plan->stages);
     row->in_current_round = life->begun.session ? 1 : NO_INT;
     row->duration_ms = end->duration_ms;
     row->started_at = life->started_wall;

@@ -25,9 +25,11 @@
 #include <supervise/supervisor/output.h>
 #include <supervise/supervisor/run.h>
 #include <supervise/supervisor/socket.h>
+#include <supervise/supervisor/sweeper.h>
 
 #include <jansson.h>
 
+enum { SLEEP_MS = 1000 }; /* less is the clocks' own jitter */
 enum stop_state { STOP_NONE, STOP_ASKED, STOP_KILLING };
 enum drain_state { DRAIN_OPEN, DRAIN_CUT, DRAIN_GIVEN_UP };
 
@@ -109,14 +111,17 @@ struct life {
     bool deadline_written;
     int deadline_tries;
 
-    int64_t started_wall, started_awake, started_boot, exited_awake;
-    int64_t activity_wall, activity_awake; /* of the child, or of somebody for it */
+    int64_t started_wall, started_awake, started_slept, exited_awake;
+    int64_t activity_wall, activity_awake, activity_slept; /* of the child, or of somebody for it */
+    int64_t slept_told; /* what the ledger knows of sleep since the start */
     int64_t oom_kills;
     bool spawned_written;
     enum drain_state drained; /* what was done about outputs that didn't close by themselves */
     bool output_held;
     struct winsize size; /* of the child's terminal at its start */
     char *log_lost_text; /* why the log is not whole; NULL: it is */
+
+    struct sweep *sweep; /* that goes on; NULL: none */
 
     ev_io on_signal, on_control, on_handshake, on_relay;
     ev_child on_child;
@@ -191,11 +196,13 @@ void record_look(struct life *life);
 void record_agent_session(
     struct life *life); /* as soon as it is seen; tried again where the ledger is busy */
 void record_heartbeat(struct life *life);
-void record_sweep(struct life *life); /* what is due by the clock of all wrappers together */
+/* What is due by the clock of all wrappers together, a little of it: true where there is more to do. */
+bool record_sweep(struct life *life);
 /* The row as it began; texts and bytes are the caller's and the life's. */
 struct execution_start record_start(const struct life *life, const char *command, const struct buf *argv);
 /* The command's own bytes, where JSON can't say them. */
 void record_argv(const struct life *life, bool exact, struct buf *argv);
+const char *capture_name(enum capture capture);      /* as `facts` has it */
 char *record_deadline_data(const struct life *life); /* of the event; the caller frees */
 
 /* --- ending.c --- */
@@ -225,8 +232,7 @@ void notify_free(struct life *life);
 /* --- surroundings.c --- */
 char **environment_make(const struct life *life); /* the caller frees it with environment_free() */
 void environment_free(char **environment);
-char *command_json(char **argv, bool *exact); /* the caller frees; *exact: nothing had to be replaced */
-int64_t oom_kill_count(void);                 /* oom_kill of /proc/vmstat, or -1 */
-bool needs_own_group(void); /* no controlling terminal, or ours isn't its foreground group */
+int64_t oom_kill_count(void); /* oom_kill of /proc/vmstat, or -1 */
+bool needs_own_group(void);   /* no controlling terminal, or ours isn't its foreground group */
 
 #endif

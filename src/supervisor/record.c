@@ -5,9 +5,10 @@
  */
 #include "life.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
@@ -15,20 +16,19 @@
 #include <supervise/base/say.h>
 #include <supervise/base/time.h>
 #include <supervise/store/checkpoint.h>
+#include <supervise/store/queue.h>
 #include <supervise/supervisor/log_sweep.h>
 
-enum { WHILE_RUNNING_MS = 50, DEADLINE_TRIES = 10 };
+enum { WHILE_RUNNING_MS = 50, DEADLINE_TRIES = 10, SWEEP_MS = 20 };
 static const double RETRY_EVERY = 0.1; /* seconds */
 
 /* ---- The beginning ---- */
 
-static int make_uid(struct life *life, struct error *err)
+static int take_uid(struct life *life, struct error *err)
 {
-    uint8_t dice[UID_LENGTH];
-
-    if (getrandom(dice, sizeof dice, 0) != sizeof dice)
-        return error_errno(err, "cannot make a UID");
-    uid_from_random(dice, life->uid);
+    if (!life->plan->claim)
+        return identity_uid(life->uid, err);
+    snprintf(life->uid, sizeof life->uid, "%s", life->plan->claim);
     return 0;
 }
 
@@ -38,7 +38,8 @@ static int open_ledger(struct life *life, struct error *err)
     struct ledger_options options = {settings->store_path, settings->store_busy_timeout,
                                      settings->store_sync_full};
 
-    if (settings_ledger(settings, err))
+    life->ledger = life->plan->ledger;
+    if (!life->ledger && settings_ledger(settings, err))
         life->ledger = ledger_open(&options, LEDGER_WRITE, err);
     return life->ledger ? 0 : -1;
 }
@@ -63,6 +64,7 @@ struct execution_start record_start(const struct life *life, const char *command
         .session = plan->session,
         .workflow = plan->workflow,
         .workflow_definition = plan->workflow_definition,
+        .stages = plan->stages,
         .command = command,
         .argv = argv->data,
         .argv_size = argv->len,
@@ -99,6 +101,15 @@ void record_argv(const struct life *life, bool exact, struct buf *argv)
         buf_append(argv, *argument, strlen(*argument) + 1);
 }
 
+/* Whoever started it was told what is wrong up to now; what it says from here on is for nobody's eyes. */
+static void let_go_of_stderr(void)
+{
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    if (null >= 0 && dup2(null, STDERR_FILENO) >= 0)
+        close(null);
+}
+
 static int write_row(struct life *life, struct error *err)
 {
     bool exact;
@@ -108,8 +119,11 @@ static int write_row(struct life *life, struct error *err)
 
     record_argv(life, exact, &argv);
     start = record_start(life, command, &argv);
-    if (execution_begin(life->ledger, &start, &life->begun, err))
+    if (life->plan->claim ? queue_claim(life->ledger, &start, &life->begun, err)
+                          : execution_begin(life->ledger, &start, &life->begun, err))
         return -1;
+    if (life->plan->claim)
+        let_go_of_stderr();
     say_parent(life);
     ledger_set_busy_timeout(life->ledger, WHILE_RUNNING_MS);
     return 0;
@@ -137,7 +151,7 @@ int record_begin(struct life *life, struct error *err)
 {
     struct error refused;
 
-    if (make_uid(life, err))
+    if (take_uid(life, err))
         return -1;
     life->agent = settings_agent_of(life->plan->settings, life->plan->argv);
     life->cwd =
@@ -190,8 +204,8 @@ void record_spawned(struct life *life)
 
     if (!life->ledger || life->child_gone)
         return;
-    life->spawned_written =
-        execution_spawned(life->ledger, life->uid, life->child_pid, life->child_start, &err) == 0;
+    life->spawned_written = execution_spawned(life->ledger, life->uid, life->child_pid, life->child_start,
+                                              capture_name(life->plan->capture), &err) == 0;
     if (!life->spawned_written && err.code == ERR_BUSY)
         try_again(life);
 }
@@ -242,9 +256,21 @@ void record_look(struct life *life)
 
         life->activity_wall = orders.activity_at;
         life->activity_awake = awake_now_ms() - (age > 0 ? age : 0);
+        life->activity_slept = NO_INT; /* stands in the ledger already */
     }
     if ((orders.ended || orders.stop_requested) && life->stopping == STOP_NONE)
         stop_tree(life);
+}
+
+/* Told once it is noticed, each sleep by itself. */
+static void record_sleep(struct life *life)
+{
+    int64_t total = slept_now_ms() - life->started_slept;
+    struct error err;
+
+    if (total - life->slept_told >= SLEEP_MS &&
+        execution_suspended(life->ledger, life->uid, total - life->slept_told, total, &err) == 0)
+        life->slept_told = total;
 }
 
 void record_heartbeat(struct life *life)
@@ -253,15 +279,34 @@ void record_heartbeat(struct life *life)
 
     if (!life->ledger)
         return;
-    if (execution_heartbeat(life->ledger, life->uid, life->activity_wall, &err))
+    record_sleep(life);
+    if (execution_heartbeat(life->ledger, life->uid, life->activity_wall, life->activity_slept, &err))
         say_detail("%s: the heartbeat waits for the next time", err.text);
     record_look(life);
 }
 
-void record_sweep(struct life *life)
+bool record_sweep(struct life *life)
 {
-    struct error err;
+    const struct settings *settings = life->plan->settings;
+    struct error err = {0};
+    bool done = true;
 
-    if (life->ledger && log_sweep(life->ledger, life->plan->settings, &err))
-        say_detail("%s: the sweep waits for the next time", err.text);
+    if (!life->ledger)
+        return false;
+    if (!life->sweep) {
+        if (log_sweep(life->ledger, settings, &err))
+            say_detail("%s: the sweep of old logs waits for the next time", err.text);
+        life->sweep = sweep_in_turn(life->ledger, settings, &err);
+        if (!life->sweep && err.text[0])
+            say_detail("%s: the sweep waits for the next time", err.text);
+    }
+    if (life->sweep && sweep_some(life->sweep, SWEEP_MS, &done, &err)) {
+        say_detail("%s: the rest of the sweep waits for the next time", err.text);
+        done = true;
+    }
+    if (done) {
+        sweep_free(life->sweep);
+        life->sweep = NULL;
+    }
+    return !done;
 }

@@ -309,6 +309,7 @@ static void end_life(struct life *life)
         log_writer_close(life->log);
     control_socket_close(&life->control);
     checkpoint_file_remove(&life->checkpoint);
+    sweep_free(life->sweep);
     ledger_close(life->ledger);
     fd_close(&life->signal_fd);
     fd_close(&life->master);
@@ -370,7 +371,7 @@ int run_execution(const struct run_plan *plan, struct inherited *inherited, run_
     *result = (struct run_result){0};
     life.started_wall = wall_now_ms();
     life.started_awake = awake_now_ms();
-    life.started_boot = boot_now_ms();
+    life.started_slept = slept_now_ms();
     identity_machine(&life.machine);
     identity_process(getpid(), &life.self);
     if (make_loop(&life, err) || record_begin(&life, err)) {

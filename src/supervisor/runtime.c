@@ -3,11 +3,25 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
 #include <supervise/base/path.h>
+
+static const char own_directory[] = "/tmp/supervise-"; /* and the user's number, or */
+#define ALONE "XXXXXX"                                 /* for one supervisor alone */
+
+void runtime_leave(const char *directory)
+{
+    AUTOFREE char *own = mem_printf("%s%u", own_directory, (unsigned)geteuid());
+    size_t length = strlen(own_directory);
+
+    if (strncmp(directory, own_directory, length) == 0 && strlen(directory + length) == strlen(ALONE) &&
+        !strchr(directory + length, '/') && strcmp(directory, own) != 0)
+        rmdir(directory);
+}
 
 int runtime_take(const char *directory)
 {
@@ -29,8 +43,8 @@ static int find_place(runtime_use *use, void *context, char **alone)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     AUTOFREE char *in_runtime = is_own(runtime) ? mem_printf("%s/supervise", runtime) : NULL;
-    AUTOFREE char *own = mem_printf("/tmp/supervise-%u", (unsigned)geteuid());
-    AUTOFREE char *made = mem_strdup("/tmp/supervise-XXXXXX");
+    AUTOFREE char *own = mem_printf("%s%u", own_directory, (unsigned)geteuid());
+    AUTOFREE char *made = mem_printf("%s%s", own_directory, ALONE);
     int number;
 
     *alone = NULL;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/base/path.h>
 
 /* How long the one who wakes a supervisor waits where its queue is full. */
 static const struct timeval PATIENCE = {.tv_sec = 1};
@@ -134,13 +135,39 @@ static int connected(const char *path)
     return fd;
 }
 
-int control_socket_probe(const char *path)
+/* connect(2) refuses at a regular file too, and what others may put there proves nothing. */
+static bool is_private_socket(const char *path)
 {
-    AUTOCLOSE int fd = connected(path);
+    AUTOFREE char *directory = path_parent(path);
+    struct stat status;
 
-    if (fd >= 0)
-        return 1;
-    return errno == ECONNREFUSED ? 0 : -1;
+    return path_is_private_dir(directory) && lstat(path, &status) == 0 && S_ISSOCK(status.st_mode) &&
+           status.st_uid == geteuid();
+}
+
+enum socket_answer control_socket_ask(const char *path)
+{
+    int fd;
+
+    if (!is_private_socket(path))
+        return SOCKET_SILENT;
+    fd = connected(path);
+    if (fd < 0)
+        return errno == ECONNREFUSED ? SOCKET_REFUSES : SOCKET_SILENT;
+    close(fd);
+    return SOCKET_ANSWERS;
+}
+
+void control_socket_remove(const char *path)
+{
+    AUTOFREE char *directory = path_parent(path);
+    AUTOFREE char *checkpoint = mem_printf("%.*s.checkpoint", (int)strlen(path) - (int)strlen(".sock"), path);
+
+    if (control_socket_ask(path) != SOCKET_REFUSES)
+        return;
+    unlink(path);
+    unlink(checkpoint);
+    runtime_leave(directory);
 }
 
 int control_socket_send(const char *path, const char *text)

@@ -1,8 +1,9 @@
 /*
  * Ending the tree: SIGTERM and SIGCONT to all, the grace, SIGKILL, and done the moment all are gone. A nested
  * supervisor gets SIGTERM alone and ends its own tree; when our grace is over so is its, and SIGKILL reaches
- * it 5 s later, so that it can record its end. Wrappers started with --detach, and children from before an
- * exec, are not part of the tree. Who is a wrapper the ledger knows, and pid and start time prove it.
+ * it 5 s later, so that it can record its end. A daemon, wrappers started by it or with --detach, and
+ * children from before an exec are not part of the tree. Who is a wrapper the ledger knows, and pid and start
+ * time prove it.
  */
 #include "life.h"
 
@@ -15,6 +16,8 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/text.h>
 #include <supervise/base/time.h>
+#include <supervise/supervisor/daemon.h>
+#include <supervise/supervisor/liveness.h>
 
 enum { NESTED_AFTER_MS = 5000 };
 static const double LOOK_EVERY = 0.05; /* seconds: not every death is told to us */
@@ -44,20 +47,9 @@ static void note(struct noted_list *list, const struct process *process)
 
 struct judging {
     const struct life *life;
+    struct process daemon;          /* of this ledger; pid 0: none, or not known */
     struct execution_list wrappers; /* in flight, by the ledger */
 };
-
-static const struct execution *wrapper_of(const struct judging *judging, const struct process *process)
-{
-    for (size_t i = 0; i < judging->wrappers.count; i++) {
-        const struct execution *wrapper = judging->wrappers.items[i];
-
-        if (wrapper->supervisor_pid == process->pid && wrapper->supervisor_start == process->start &&
-            wrapper->pid_ns == judging->life->machine.pid_ns)
-            return wrapper;
-    }
-    return NULL;
-}
 
 static enum tree_branch judge(const struct process *process, void *context)
 {
@@ -70,9 +62,13 @@ static enum tree_branch judge(const struct process *process, void *context)
     for (size_t i = 0; i < inherited->child_count; i++)
         if (inherited->children[i].pid == process->pid && inherited->children[i].start == process->start)
             return TREE_LEAVE;
+    /* It works for all, whoever happened to start it; not where it is the command itself. */
+    if (process->pid == judging->daemon.pid && process->start == judging->daemon.start &&
+        process->pid != judging->life->child_pid)
+        return TREE_LEAVE;
     if (among(&judging->life->beyond, process)) /* it can't be ended by us, and is not waited for */
         return TREE_PASS;
-    wrapper = wrapper_of(judging, process);
+    wrapper = supervisor_among(&judging->wrappers, process);
     if (!wrapper)
         return TREE_TAKE;
     return wrapper->detached == 1 ? TREE_LEAVE : TREE_TAKE_ONE;
@@ -86,6 +82,8 @@ static void read_tree(struct life *life, struct tree *tree, struct judging *judg
     *judging = (struct judging){.life = life};
     if (life->ledger && executions_list(life->ledger, &in_flight, &judging->wrappers, &ignored))
         judging->wrappers = (struct execution_list){0};
+    if (life->ledger)
+        daemon_runs(ledger_path(life->ledger), &judging->daemon);
     tree_read(tree, judge, judging);
 }
 
@@ -187,7 +185,7 @@ static void kill_all(struct life *life)
 
     read_tree(life, &tree, &judging);
     for (size_t i = 0; i < tree.count; i++) {
-        if (wrapper_of(&judging, &tree.items[i]))
+        if (supervisor_among(&judging.wrappers, &tree.items[i]))
             end_nested(life, &tree.items[i]);
         else
             end_one(life, &tree.items[i]);

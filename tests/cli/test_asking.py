@@ -190,7 +190,7 @@ class Lists(Case):
         running = self.start("-n", "now", "--", "sleep", "1000")
         self.running_row(name="now")
         status = self.json("status")
-        self.assertEqual({"running", "queued", "recent", "sessions"}, set(status))
+        self.assertEqual({"running", "queued", "recent", "sessions", "snapshot"}, set(status))
         self.assertEqual(["now"], [row["name"] for row in status["running"]])
         self.assertEqual([], status["queued"])
         self.assertEqual(["half", "bad", "good"], [row["name"] for row in status["recent"]])
@@ -305,7 +305,8 @@ class Events(Case):
         follower.wait_out("execution_finished")
         self.assert_code(3, self.run_supervise("--", "sh", "-c", "exit 3"))
         follower.until(lambda: follower.out.count("execution_finished") == 2, "event of the other")
-        lines = [json.loads(line) for line in follower.out.splitlines()]
+        snapshot, *lines = [json.loads(line) for line in follower.out.splitlines()]
+        self.assertEqual({"snapshot": 2}, snapshot)
         self.assertEqual(sorted({line["id"] for line in lines}), [line["id"] for line in lines], "each once, in order")
         follower.kill(signal.SIGTERM)
         follower.finish()
@@ -401,7 +402,9 @@ class Help(Case):
             self.assertIn(f"did you mean {meant}?", self.assert_code(2, self.run_supervise(*args)).err)
 
     def test_a_command_without_its_dashes_is_told_of_them(self):
-        for command in ("true", "make", "ls", "sleep"):
+        self.assertEqual('supervise: unknown verb "sleep"; did you mean "sweep"? To run a command: supervise -- sleep\n',
+                         self.assert_code(2, self.run_supervise("sleep")).err)
+        for command in ("true", "make", "ls"):
             result = self.assert_code(2, self.run_supervise(command))
             self.assertEqual(f'supervise: unknown verb "{command}"; to run a command: supervise -- {command}\n', result.err)
 

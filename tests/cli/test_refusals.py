@@ -292,7 +292,8 @@ class Defaults(Case):
                 self.assert_code(code, self.run_supervise(*verb))
                 self.assertEqual([], list((self.dir / "state").iterdir()))
         self.assertEqual([], self.json("list"))
-        self.assertEqual({"running": [], "queued": [], "recent": [], "sessions": []}, self.json("status"))
+        self.assertEqual({"running": [], "queued": [], "recent": [], "sessions": [], "snapshot": 0},
+                         self.json("status"))
         self.assertEqual([], list((self.dir / "state").iterdir()))
         self.assertEqual([], list((self.dir / "run").iterdir()))
 

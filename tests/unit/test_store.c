@@ -261,6 +261,17 @@ static void hot_statements_are_answered_by_an_index(void **state)
         {"SELECT number FROM latest_checkpoints WHERE session = 's'", "checkpoints_execution"},
         {"SELECT id FROM items WHERE session = 's' ORDER BY stage, id", "PRIMARY KEY (session=?)"},
         {"SELECT id, outcome FROM outcomes ORDER BY id DESC LIMIT 20", "SCAN e"},
+        {"SELECT id FROM outcomes WHERE finished_at IS NULL AND started_at IS NOT NULL AND id > 1 ORDER BY "
+         "id LIMIT 9",
+         "executions_in_flight"},
+        {"SELECT id FROM outcomes WHERE exit_code = -4 AND (pid IS NOT NULL OR socket IS NOT NULL) AND id > 1"
+         " ORDER BY id LIMIT 9",
+         "executions_closed_in_flight"},
+        {"SELECT id FROM sessions WHERE status = 'active' AND updated_at < 1 AND id NOT IN (SELECT e.session"
+         " FROM executions e WHERE e.finished_at IS NULL AND +e.session IS NOT NULL) ORDER BY updated_at",
+         "sessions_active"},
+        {"SELECT e.session FROM executions e WHERE e.finished_at IS NULL AND +e.session IS NOT NULL",
+         "executions_in_flight"},
     };
     char plan[8192];
 

@@ -14,6 +14,9 @@ size_t utf8_length(const char *text, size_t length);
 
 bool utf8_valid(const char *text, size_t length);
 
+/* Whether there is a C0, DEL or C1 control in valid UTF-8. */
+bool text_has_controls(const char *text);
+
 /*
  * Appends the text so that a terminal or a JSON reader can take it whole: C0, DEL and C1 controls become
  * `\n`, `\t`, `\e` or `\xNN`, bytes that are no UTF-8 become `\xNN`; what is printable stays.

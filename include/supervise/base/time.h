@@ -11,6 +11,7 @@
 int64_t wall_now_ms(void);
 int64_t awake_now_ms(void);
 int64_t boot_now_ms(void);
+int64_t slept_now_ms(void); /* how long the machine has slept since its boot: the same in every process */
 
 /* RFC 3339 in UTC with milliseconds: "2026-02-03T04:05:06.789Z". */
 enum { TIME_TEXT_SIZE = 40 };

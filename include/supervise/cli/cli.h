@@ -12,6 +12,7 @@
 #include <supervise/store/item.h>
 #include <supervise/store/ledger.h>
 #include <supervise/store/session.h>
+#include <supervise/supervisor/liveness.h>
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -52,6 +53,9 @@ struct cli {
     int level;                 /* -1 with -q, 1 with -v */
     struct settings *settings; /* read by cli_settings() */
     struct ledger *ledger;     /* opened by cli_ledger() */
+    bool awaiting;             /* cli_await_change() was called since: */
+    int64_t version;           /* of the ledger, as it has last told of it */
+    int watch;                 /* where the kernel tells that it is written to; -1: nowhere */
 };
 
 struct verb {
@@ -107,6 +111,10 @@ int cli_resolve(struct cli *cli, const char *ref, struct execution **execution, 
  * was put in the place of the one that is open, is opened anew. -1 with err where that can't be.
  */
 int cli_await_change(struct cli *cli, int64_t max_ms, struct error *err);
+
+/* The words from there on as one text: UTF-8, and of a length that can be kept. NULL where there are none;
+ * the caller frees. */
+char *args_text(const struct args *args, size_t from);
 
 /* Reads a duration option; *ms is untouched where it wasn't given. -1 with ERR_USAGE. */
 int args_duration(const struct args *args, const char *name, int64_t *ms, struct error *err);
@@ -165,10 +173,11 @@ void table_print(struct table *table, const struct cli *cli);
 /* What is wrong with an execution that runs: nothing, its supervisor is gone, or it shows no activity. */
 enum standing { STANDING_FINE, STANDING_LOST, STANDING_STALLED };
 enum standing execution_standing(const struct cli *cli, const struct execution *execution);
-/* It runs, and showed no activity for sweep.stalled_after; whether its supervisor lives is another question.
- */
-bool execution_stalled(const struct cli *cli, const struct execution *execution);
+/* The same in full; all zero where it doesn't run. */
+struct liveness execution_liveness(const struct cli *cli, const struct execution *execution);
 /* "✓ success", "● running", "! lost" and so on; *style is its SGR. Static text. */
 const char *outcome_label(const struct execution *execution, enum standing standing, const char **style);
+/* The same for the state of a stage or the status of a step; "" for a word that is none. */
+const char *state_label(const char *word, const char **style);
 
 #endif

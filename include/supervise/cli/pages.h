@@ -16,6 +16,10 @@ void sessions_table(struct cli *cli, const struct session_list *list);
 void execution_page(struct cli *cli, const struct execution *execution);
 int session_page(struct cli *cli, const struct session *session, struct error *err);
 
+/* The stages of a session with their steps, as a table below a heading; `stages` is the JSON of `struct
+ * session`. Nothing where there are none. */
+void pipeline_print(struct cli *cli, const char *stages);
+
 /* Lists as JSON arrays; the caller owns them. */
 json_t *executions_json(struct cli *cli, const struct execution_list *list);
 json_t *sessions_json(struct cli *cli, const struct session_list *list);

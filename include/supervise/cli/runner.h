@@ -18,6 +18,13 @@ enum capture run_capture(const char *capture, bool detached);
  */
 int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited, bool child_status);
 
+/*
+ * The words of a command that the ledger keeps, byte for byte: from its JSON array, or from the exact bytes,
+ * where those are kept too (else NULL). Ended by NULL; runner_free_words() it.
+ */
+char **runner_words(const char *command, const char *exact);
+void runner_free_words(char **words);
+
 /* Says the error; 125. */
 int run_fail(const struct error *err);
 

@@ -10,10 +10,15 @@ extern const struct verb verb_run, verb_status, verb_list, verb_log, verb_events
     verb_item_done, verb_item_failed, verb_item_list, verb_item_remaining, verb_item_forget,
     verb_checkpoint_save, verb_checkpoint_list, verb_checkpoint_show, verb_config_show, verb_config_check,
     verb_config_path, verb_db_check, verb_db_path, verb_session_import, verb_session_advance,
-    verb_session_complete_round, verb_session_link, verb_help;
+    verb_session_complete_round, verb_session_link, verb_step_start, verb_step_progress, verb_step_done,
+    verb_step_error, verb_step_skip, verb_step_run, verb_sweep, verb_queue_add, verb_queue_list,
+    verb_queue_remove, verb_queue_move, verb_queue_retry, verb_queue_pause, verb_queue_resume,
+    verb_queue_claim, verb_daemon, verb_help;
 
 /* All of them, in the order of help; ends with NULL. */
 extern const struct verb *const verbs[];
+/* What can be typed besides, and is for this program's own use; ends with NULL. */
+extern const struct verb *const inner_verbs[];
 /* The options that every verb takes. */
 extern const struct option global_options[];
 

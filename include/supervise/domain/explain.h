@@ -3,21 +3,29 @@
  * clock, no I/O.
  *
  * The column `facts` of an execution is a JSON object of what was seen while it ran. Every member may be
- * missing. suspended_ms  number   how long the machine slept during the run oom_kills     number   by how
- * much `oom_kill` in /proc/vmstat moved last_line     string   the last line of output that was not blank
- *   child_code    number   how the process ended, 0..255, where exit_code holds a sentinel and no signal
- * ended it core          true     it dumped core stragglers    array    the command name of each process that
- * had to be killed after the end output_held   true     a survivor held the output open when draining ended
- *   log_lost      string   why the log is not whole
- *   deadline      object   {"kind": "timeout", "idle-timeout" or "watchdog", "ms": its length; 0: by
- *                          WATCHDOG=trigger}
- *   why           string   the reason given with a cancel or an abort
- *   spawn_error   string   the step that failed before the command ran, with its error
- *   capture       string   "pty", "pipe" or "none"
- *   recovered     true     it was presumed orphaned, and its supervisor came back
- *   threshold_ms  number   the age of the heartbeat that decided that it is orphaned
- *   supervisor_killed true the supervisor is known to have been killed
- *   unknown_end   string   what another program recorded of an end that it didn't know (imported)
+ * missing.
+ *
+ *   suspended_ms     number  how long the machine slept during the run
+ *   oom_kills        number  by how much `oom_kill` in /proc/vmstat moved
+ *   last_line        string  the last line of output that was not blank
+ *   child_code       number  how the process ended, 0..255, where exit_code holds a sentinel and no signal
+ *                            ended it
+ *   core             true    it dumped core
+ *   stragglers       array   the command name of each process that had to be killed after the end
+ *   output_held      true    a survivor held the output open when draining ended
+ *   log_lost         string  why the log is not whole
+ *   deadline         object  {"kind": "timeout", "idle-timeout" or "watchdog", "ms": its length; 0: by
+ *                            WATCHDOG=trigger}
+ *   why              string  the reason given with a cancel or an abort
+ *   spawn_error      string  the step that failed before the command ran, with its error
+ *   capture          string  "pty", "pipe" or "none"
+ *   recovered        true    it was presumed orphaned, and its supervisor came back
+ *   threshold_ms     number  the age of the heartbeat that decided that it is orphaned
+ *   unknown_end      string  what another program recorded of an end that it didn't know (imported)
+ *
+ * Beside what is told, for sweeps: `heartbeat_slept` and `activity_slept`, how long the machine had slept
+ * since its boot at the time of heartbeat_at and activity_at; `asked_at`, when a command without supervisor
+ * was asked to end.
  */
 #ifndef SUPERVISE_DOMAIN_EXPLAIN_H
 #define SUPERVISE_DOMAIN_EXPLAIN_H
@@ -51,7 +59,8 @@ struct explain_facts {
     const char *why;        /* the reason given with the cancel, or the abort of its session */
     int spawn_errno;
     const char *spawn_error;
-    bool never_ran; /* it ended while it was queued */
+    bool never_ran;    /* it ended while it was queued */
+    const char *waits; /* what it is queued for: "waits for #4, which is running" */
 
     bool duration_known;
     int64_t duration_ms; /* awake */
@@ -67,6 +76,7 @@ struct explain_facts {
     bool in_current_round; /* the session is still in the opening of the round in which it ended */
     bool drives;
     const char *stages; /* "A..B" */
+    const char *left;   /* what of them, or of its session, isn't done, a list */
 
     const char *deadline; /* "timeout", "idle-timeout" or "watchdog" */
     int64_t deadline_ms;
@@ -84,9 +94,9 @@ struct explain_facts {
     bool agent_session;         /* the agent's own conversation is known, and can be resumed */
 
     const char *capture;     /* "pty", "pipe" or "none" */
-    int64_t threshold_ms;    /* the age of the heartbeat that made it orphaned */
+    int64_t threshold_ms;    /* the age of the heartbeat that gave it up; 0: its supervisor is proven gone */
     const char *unknown_end; /* what another program recorded of an end that it didn't know */
-    bool supervisor_killed, lost, stalled, unsupervised, recovered;
+    bool lost, stalled, unsupervised, recovered;
 };
 
 /* One sentence without a full stop, UTF-8 without control characters. The caller frees; never NULL. */

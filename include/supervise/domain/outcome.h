@@ -20,6 +20,7 @@ enum outcome { OUTCOME_NONE, OUTCOME_SUCCESS, OUTCOME_INCOMPLETE, OUTCOME_FAILED
 
 /* How the round in which an execution ended was settled. */
 enum settled { SETTLED_OPEN, SETTLED_COMPLETED, SETTLED_ABORTED, SETTLED_STALE };
+enum settled settled_from_name(const char *name); /* "completed", "aborted", "stale"; all else: open */
 
 /* What `--stages` covers: nothing was given, all of it is done or skipped, or it isn't. */
 enum stages_state { STAGES_NONE, STAGES_DONE, STAGES_UNFINISHED };

@@ -5,6 +5,10 @@
 #ifndef SUPERVISE_PROCESS_IDENTITY_H
 #define SUPERVISE_PROCESS_IDENTITY_H
 
+#include <supervise/base/error.h>
+#include <supervise/domain/id.h>
+#include <supervise/domain/liveness.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -27,6 +31,15 @@ struct process {
 
 /* 0, or -1 where there is no such process, or no /proc of our pid namespace. */
 int identity_process(pid_t pid, struct process *process);
+
+/* Whether that very process lives; a zombie is gone. The pid is one of our own pid namespace. */
+enum process_answer identity_ask(pid_t pid, int64_t start);
+
+/* A pidfd of that very process, proven, for the caller to close; -1 (errno ESRCH) where it is gone. */
+int identity_open(pid_t pid, int64_t start);
+
+/* A new UID (domain/id.h). */
+int identity_uid(char uid[UID_LENGTH + 1], struct error *err);
 
 /* Sends a signal to that very process. 0, or -1 where it is gone or can't be proven to be the one. */
 int identity_signal(pid_t pid, int64_t start, int number);

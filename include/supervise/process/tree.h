@@ -29,6 +29,11 @@ typedef enum tree_branch tree_judge(const struct process *process, void *context
 
 /* Everything alive below this process, as `judge` says; a zombie's children count as ours already. */
 void tree_read(struct tree *tree, tree_judge *judge, void *context);
+/*
+ * The same of another process, proven by its start time: it, what is below it, and who has lost its parent
+ * and is still in the group that it leads. Empty where it is gone.
+ */
+void tree_read_from(struct tree *tree, pid_t root, int64_t start, tree_judge *judge, void *context);
 void tree_free(struct tree *tree);
 
 #endif

@@ -17,6 +17,10 @@ struct event_filter {
     int64_t after;                   /* id greater than this; 0: from the first */
 };
 
+/* The number of the newest event there ever was, 0 where there was none: it never falls while the file stays.
+ */
+int events_newest(struct ledger *ledger, int64_t *id, struct error *err);
+
 /* Calls `each` for every event in order of id until it returns non-zero. Strings live during the call only.
  */
 int events_each(struct ledger *ledger, const struct event_filter *filter,

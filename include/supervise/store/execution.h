@@ -49,6 +49,8 @@ struct execution {
     char *phase;      /* of its session, now */
     int64_t phase_number, phase_count;
     int64_t in_current_round; /* whether the session is still in the opening this execution is judged by */
+
+    struct step_facts *steps; /* of the row that execution_finish() gives: see step_facts_read(); else NULL */
 };
 
 /* What a column of `struct execution` is; the same table drives the SELECT, the loading and the JSON. */
@@ -101,17 +103,23 @@ int execution_resolve(struct ledger *ledger, const char *ref, bool prefer_open, 
 /* What the environment said of a parent. */
 enum parent_state { PARENT_NONE, PARENT_IN_FLIGHT, PARENT_UNKNOWN, PARENT_ENDED };
 
+/* How the execution with that UID stands: never PARENT_NONE. One whose process is still there is in flight.
+ */
+int execution_in_flight(struct ledger *ledger, const char *uid, enum parent_state *state, struct error *err);
+
 struct execution_start {
     const char *uid, *name;
     const char *parent_uid;          /* as the environment has it, or NULL */
     const char *session;             /* --session, or NULL */
     const char *workflow;            /* --workflow, or NULL */
     const char *workflow_definition; /* its JSON, with `workflow` */
+    const char *stages;              /* --stages, "A..B" or "A", or NULL */
     const char *command;             /* JSON array */
     const void *argv; /* exact bytes, NUL-separated, where `command` can't say them; else NULL */
     size_t argv_size;
     const char *cwd, *host, *boot_id, *machine_id, *log, *socket, *agent;
-    int64_t started_at, attempt, supervisor_pid, supervisor_start, pid_ns;
+    int64_t queued_at, started_at; /* 0: not yet */
+    int64_t attempt, supervisor_pid, supervisor_start, pid_ns;
     bool detached, require_session;
 };
 
@@ -124,15 +132,15 @@ struct execution_begun {
 
 /*
  * Writes the row, started, with what --session and --workflow ask for: a session that doesn't exist is
- * created; without them the session of a parent in flight is helped. ERR_INVARIANT: the session is closed or
- * of another workflow.
+ * created; without them the session of a parent in flight is helped. ERR_INVARIANT: the session is closed, of
+ * another workflow, or without those stages; stages without a session that it drives.
  */
 int execution_begin(struct ledger *ledger, const struct execution_start *start, struct execution_begun *begun,
                     struct error *err);
 
-/* The child lives: its pid and start time (clock ticks since boot). */
+/* The child lives: its pid and start time (clock ticks since boot), and how it is captured. */
 int execution_spawned(struct ledger *ledger, const char *uid, int64_t pid, int64_t pid_start,
-                      struct error *err);
+                      const char *capture, struct error *err);
 
 /* What others have asked of an execution, as its supervisor reads it. */
 struct execution_orders {
@@ -146,9 +154,16 @@ int execution_read_orders(struct ledger *ledger, const char *uid, struct executi
 /* The agent's own session id, the first that was seen: a second call changes nothing. */
 int execution_agent_session(struct ledger *ledger, const char *uid, const char *session, struct error *err);
 
-/* The supervisor lives; `activity_at` is stored where it is later than what stands there (NO_INT: nothing
- * new). */
-int execution_heartbeat(struct ledger *ledger, const char *uid, int64_t activity_at, struct error *err);
+/*
+ * The supervisor lives; `activity_at` is stored where it is later than what stands there (NO_INT: nothing
+ * new). `activity_slept`: slept_now_ms() at that time.
+ */
+int execution_heartbeat(struct ledger *ledger, const char *uid, int64_t activity_at, int64_t activity_slept,
+                        struct error *err);
+
+/* The machine has slept for `ms`, and for `total_ms` during the run until now. */
+int execution_suspended(struct ledger *ledger, const char *uid, int64_t ms, int64_t total_ms,
+                        struct error *err);
 
 /* The `heartbeat` verb: activity now, a status text or NULL. ERR_NOT_FOUND, ERR_INVARIANT where it has ended.
  */
@@ -203,8 +218,8 @@ struct execution_end {
  * cancel or a deadline came before the child was gone, and the round isn't settled as completed, -2 or -5 is
  * written instead of the code. Where an end stands already it stays: one that closed with its session gets
  * signal, usage and facts; a presumed one (-3) is replaced by the real end. *known is false, and nothing was
- * written, where the ledger doesn't know the execution. *row is NULL also where the end was written as it was given
- * and decides alone.
+ * written, where the ledger doesn't know the execution. *row is NULL also where the end was written as it was
+ * given and decides alone.
  */
 int execution_finish(struct ledger *ledger, const struct execution_end *end, bool *known,
                      struct execution **row, struct error *err);

@@ -38,6 +38,10 @@ void ledger_set_busy_timeout(struct ledger *ledger, int64_t ms);
 /* Whether the path still leads to the file that is open. */
 bool ledger_in_place(const struct ledger *ledger);
 
+/* What is read between the two is as of one moment. */
+int ledger_hold(struct ledger *ledger, struct error *err);
+void ledger_let_go(struct ledger *ledger);
+
 /* A number that changes whenever another connection has changed the ledger (PRAGMA data_version). */
 int64_t ledger_version(struct ledger *ledger);
 

@@ -1,17 +1,25 @@
-/* Who is alive: whether an execution's supervisor is provably gone, and how it is woken. */
+/* Who is alive: the facts of an execution's supervisor and child are gathered here and judged by the domain.
+ */
 #ifndef SUPERVISE_SUPERVISOR_LIVENESS_H
 #define SUPERVISE_SUPERVISOR_LIVENESS_H
 
+#include <supervise/config/settings.h>
+#include <supervise/domain/liveness.h>
+#include <supervise/process/identity.h>
 #include <supervise/store/execution.h>
 
-#include <stdbool.h>
-
 /*
- * True where it is proven: nobody answers at its socket, or this machine has booted since, or the process of
- * that number is another one. False where it lives or where it can't be told from here (another host, another
- * pid namespace).
+ * How an execution stands that has started and has not ended: its socket is asked, then /proc. Ages are by
+ * the wall clock, less what the machine has slept since where that is known (the same boot). A heartbeat from
+ * the future is a fresh one. `settings` NULL: nothing is given up, and nothing is stalled.
  */
-bool supervisor_gone(const struct execution *execution);
+struct liveness liveness_look(const struct execution *execution, const struct settings *settings);
+
+/* The execution of the list whose supervisor is that very process; NULL where it is none's. */
+const struct execution *supervisor_among(const struct execution_list *list, const struct process *process);
+
+/* True where that is proven, and that the process of its command is gone too. */
+bool execution_gone(const struct execution *execution);
 
 /* Tells the supervisor to look into the ledger; where it can't be told, it looks at its next heartbeat. */
 void supervisor_wake(const struct execution *execution);

@@ -19,10 +19,13 @@ enum capture {
 };
 
 struct run_plan {
-    char **argv;                                 /* the command */
+    char **argv;       /* the command */
+    const char *claim; /* UID of the queued execution that this is, with the row's command; NULL: a new one */
+    struct ledger *ledger; /* open to write, and run_execution()'s from then on; NULL: it opens its own */
     const char *session, *workflow, *name, *cwd; /* or NULL */
     const char *resume_from;                     /* the id of a checkpoint of `session`, or NULL */
     const char *workflow_definition;             /* JSON, with `workflow` */
+    const char *stages;                          /* "A..B" or "A" of the session's workflow, or NULL */
     char **extra_environment;                    /* "K=V", ends with NULL; or NULL */
     const struct settings *settings;
     int64_t attempt;                                    /* from 1 */
@@ -49,5 +52,8 @@ typedef void run_started(void *context, int64_t number, const char *uid, bool ru
 int run_execution(const struct run_plan *plan, struct inherited *inherited, run_started *started,
                   void *context, struct run_result *result, struct error *err);
 void run_result_free(struct run_result *result);
+
+/* A command as the ledger keeps it; the caller frees. *exact: nothing of it had to be replaced. */
+char *command_json(char **argv, bool *exact);
 
 #endif

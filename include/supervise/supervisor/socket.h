@@ -7,6 +7,7 @@
 
 #include <supervise/base/error.h>
 #include <supervise/domain/notify.h>
+#include <supervise/domain/liveness.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,8 +32,14 @@ void control_socket_close(struct control_socket *control); /* removes the file *
  */
 ssize_t control_socket_read(struct control_socket *control, char *text, size_t size);
 
-/* Whether somebody is bound there: 1 yes, 0 nobody (refused), -1 can't be told (no such file, no right). */
-int control_socket_probe(const char *path);
+/*
+ * Whether somebody is bound there. What is no socket of this user's in a directory of this user's alone says
+ * nothing.
+ */
+enum socket_answer control_socket_ask(const char *path);
+/* Removes what a supervisor left behind, where it is ours and nobody is bound there: the socket, and the file
+ * of its checkpoint beside it. */
+void control_socket_remove(const char *path);
 /* 0 where the datagram was taken; where the queue there is full it waits, a second at most. */
 int control_socket_send(const char *path, const char *text);
 /*

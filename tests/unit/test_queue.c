@@ -1,0 +1,425 @@
+/*
+ * The queue: the rules of `--after` as a table, the order, the one start, what becomes of dependents, and
+ * that all hot statements are answered by an index.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <supervise/base/buf.h>
+#include <supervise/store/queue.h>
+
+#include "../../src/store/sql.h"
+
+/* ---- The rules ---- */
+
+static void what_comes_before_decides(void **state)
+{
+    static const struct {
+        struct predecessor is;
+        enum after_rule rule;
+        const char *words;
+    } cases[] = {
+        {{.number = 4}, AFTER_WAITS, "#4, which is queued"},
+        {{.number = 4, .started = true}, AFTER_WAITS, "#4, which is running"},
+        {{4, true, true, OUTCOME_SUCCESS, false, SETTLED_OPEN}, AFTER_MET, "#4, which has succeeded"},
+        {{4, true, true, OUTCOME_SUCCESS, true, SETTLED_COMPLETED}, AFTER_MET, "#4, which has succeeded"},
+        {{4, true, true, OUTCOME_FAILED, false, SETTLED_OPEN}, AFTER_LOST, "#4, which has failed"},
+        {{4, true, true, OUTCOME_FAILED, true, SETTLED_OPEN}, AFTER_LOST, "#4, which has failed"},
+        {{4, false, true, OUTCOME_CANCELLED, false, SETTLED_OPEN}, AFTER_LOST, "#4, which was cancelled"},
+        {{4, true, true, OUTCOME_CANCELLED, true, SETTLED_OPEN}, AFTER_LOST, "#4, which was cancelled"},
+        {{4, true, true, OUTCOME_INCOMPLETE, true, SETTLED_OPEN},
+         AFTER_WAITS,
+         "#4, which is incomplete until its session completes the round"},
+        {{4, true, true, OUTCOME_INCOMPLETE, true, SETTLED_ABORTED},
+         AFTER_LOST,
+         "#4, which ended incomplete in a session that was aborted"},
+        {{4, true, true, OUTCOME_INCOMPLETE, true, SETTLED_STALE},
+         AFTER_LOST,
+         "#4, which ended incomplete in a session that was closed as stale"},
+        {{4, true, true, OUTCOME_INCOMPLETE, true, SETTLED_COMPLETED},
+         AFTER_LOST,
+         "#4, which ended incomplete"},
+        {{4, true, true, OUTCOME_INCOMPLETE, false, SETTLED_OPEN},
+         AFTER_LOST,
+         "#4, which ended incomplete, and has no session that could still be completed"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTOFREE char *words = after_words(&cases[i].is);
+
+        assert_string_equal(words, cases[i].words);
+        if (after_rule(&cases[i].is) != cases[i].rule)
+            fail_msg("%s: rule %d", words, (int)after_rule(&cases[i].is));
+    }
+}
+
+/* ---- The ledger ---- */
+
+struct world {
+    char directory[64];
+    char *path;
+    struct ledger *ledger;
+};
+
+static int set_up(void **state)
+{
+    struct world *world = mem_alloc(sizeof *world);
+    struct ledger_options options;
+    struct error err = {0};
+
+    strcpy(world->directory, "/tmp/supervise-test-XXXXXX");
+    assert_non_null(mkdtemp(world->directory));
+    setenv("XDG_STATE_HOME", world->directory, 1);
+    world->path = mem_printf("%s/ledger/supervise.db", world->directory);
+    options = (struct ledger_options){world->path, 1000, false};
+    world->ledger = ledger_open(&options, LEDGER_WRITE, &err);
+    if (!world->ledger)
+        fail_msg("%s", err.text);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+    char *command = mem_printf("rm -rf %s", world->directory);
+
+    ledger_close(world->ledger);
+    if (system(command))
+        print_message("could not remove %s\n", world->directory);
+    free(command);
+    free(world->path);
+    free(world);
+    return 0;
+}
+
+static int64_t number(struct world *world, const char *query)
+{
+    struct error err;
+    int64_t value;
+
+    if (sql_integer(world->ledger, &err, &value, query, ""))
+        fail_msg("%s: %s", query, err.text);
+    return value;
+}
+
+static int try_add(struct world *world, const char *uid, const char *after, struct error *err)
+{
+    struct queue_request request = {
+        .start = {.uid = uid, .command = "[\"true\"]", .cwd = "/", .attempt = 1, .queued_at = 5},
+        .environment = "A=1\0B=2",
+        .environment_size = 8,
+        .after = &after,
+        .after_count = after != NULL,
+    };
+    struct execution_begun begun;
+    int result = queue_add(world->ledger, &request, &begun, err);
+
+    free(begun.session);
+    return result;
+}
+
+static void add(struct world *world, const char *uid, const char *after)
+{
+    struct error err;
+
+    if (try_add(world, uid, after, &err))
+        fail_msg("%s: %s", uid, err.text);
+}
+
+static int claim(struct world *world, const char *uid, struct error *err)
+{
+    struct execution_start start = {.uid = uid, .started_at = 7, .supervisor_pid = 1, .attempt = 1};
+    struct execution_begun begun;
+    int result = queue_claim(world->ledger, &start, &begun, err);
+
+    free(begun.session);
+    return result;
+}
+
+static void finish(struct world *world, const char *uid, int64_t code)
+{
+    struct execution_end end = {.uid = uid,
+                                .exit_code = code,
+                                .signal = NO_INT,
+                                .spawn_errno = NO_INT,
+                                .duration_ms = 1,
+                                .activity_at = NO_INT,
+                                .finished_at = 9,
+                                .usage = "{}",
+                                .facts = "{}"};
+    struct execution *row;
+    struct error err;
+    bool known;
+
+    if (execution_finish(world->ledger, &end, &known, &row, &err))
+        fail_msg("%s", err.text);
+    execution_free(row);
+}
+
+static void assert_queue(struct world *world, const char *wanted)
+{
+    struct execution_list list;
+    struct buf order = {0};
+    struct error err;
+
+    if (queue_list(world->ledger, &list, &err))
+        fail_msg("%s", err.text);
+    buf_puts(&order, "");
+    for (size_t i = 0; i < list.count; i++)
+        buf_printf(&order, "%s ", list.items[i]->uid);
+    assert_string_equal(order.data, wanted);
+    execution_list_free(&list);
+    buf_free(&order);
+}
+
+static bool may(void *context, const char *uid)
+{
+    return !context || strcmp(uid, context) != 0;
+}
+
+static void assert_next(struct world *world, char *but, const char *wanted)
+{
+    struct queued queued;
+    struct error err;
+
+    if (queue_next(world->ledger, may, but, &queued, &err))
+        fail_msg("%s", err.text);
+    if (!wanted)
+        assert_null(queued.uid);
+    else
+        assert_string_equal(queued.uid, wanted);
+    queued_free(&queued);
+}
+
+static void it_goes_in_order_and_the_order_can_be_changed(void **state)
+{
+    struct world *world = *state;
+    struct error err;
+
+    add(world, "a", NULL);
+    add(world, "b", NULL);
+    add(world, "c", NULL);
+    assert_queue(world, "a b c ");
+    assert_next(world, NULL, "a");
+    assert_next(world, "a", "b");
+    assert_int_equal(queue_move(world->ledger, "c", QUEUE_FIRST, NULL, &err), 0);
+    assert_queue(world, "c a b ");
+    assert_int_equal(queue_move(world->ledger, "c", QUEUE_LAST, NULL, &err), 0);
+    assert_queue(world, "a b c ");
+    assert_int_equal(queue_move(world->ledger, "c", QUEUE_BEFORE, "b", &err), 0);
+    assert_queue(world, "a c b ");
+    assert_int_equal(queue_move(world->ledger, "a", QUEUE_BEFORE, "a", &err), 0);
+    assert_queue(world, "a c b ");
+    assert_int_equal(queue_move(world->ledger, "b", QUEUE_BEFORE, "gone", &err), -1);
+    assert_int_equal(err.code, ERR_INVARIANT);
+    assert_queue(world, "a c b ");
+}
+
+static void what_is_claimed_is_claimed_once_and_its_environment_is_gone(void **state)
+{
+    struct world *world = *state;
+    struct queued queued;
+    struct error err;
+
+    add(world, "a", NULL);
+    assert_int_equal(queue_get(world->ledger, "a", &queued, &err), 0);
+    assert_int_equal(queued.environment_size, 8);
+    assert_memory_equal(queued.environment, "A=1\0B=2", 8);
+    queued_free(&queued);
+    assert_int_equal(claim(world, "a", &err), 0);
+    assert_int_equal(number(world, "SELECT count(*) FROM queue"), 0);
+    assert_int_equal(number(world, "SELECT started_at FROM executions WHERE uid = 'a'"), 7);
+    assert_int_equal(claim(world, "a", &err), -1);
+    assert_int_equal(err.code, ERR_NOT_FOUND);
+    assert_int_equal(number(world, "SELECT count(*) FROM events WHERE type = 'execution_started'"), 1);
+    assert_int_equal(queue_remove(world->ledger, "a", &err), -1);
+    assert_int_equal(err.code, ERR_INVARIANT);
+    assert_int_equal(number(world, "SELECT cancel_requested_at IS NULL FROM executions"), 1);
+}
+
+static void nothing_is_claimed_out_of_turn(void **state)
+{
+    struct world *world = *state;
+    struct error err;
+    bool changed;
+
+    add(world, "a", NULL);
+    add(world, "b", "a");
+    assert_int_equal(claim(world, "b", &err), -1);
+    assert_int_equal(queue_pause(world->ledger, true, &changed, &err), 0);
+    assert_true(changed);
+    assert_next(world, NULL, NULL);
+    assert_int_equal(claim(world, "a", &err), -1);
+    assert_int_equal(queue_pause(world->ledger, true, &changed, &err), 0);
+    assert_false(changed);
+    assert_int_equal(queue_pause(world->ledger, false, &changed, &err), 0);
+    assert_true(changed);
+    assert_int_equal(claim(world, "a", &err), 0);
+    assert_next(world, NULL, NULL);
+}
+
+static void what_waits_goes_on_after_a_success_and_is_cancelled_after_a_failure(void **state)
+{
+    struct world *world = *state;
+    struct predecessor predecessor;
+    struct error err;
+
+    add(world, "a", NULL);
+    add(world, "b", "a");
+    add(world, "c", "b");
+    add(world, "d", "c");
+    assert_int_equal(queue_settle(world->ledger, &err), 0);
+    assert_queue(world, "a b c d ");
+    assert_int_equal(claim(world, "a", &err), 0);
+    finish(world, "a", 0);
+    assert_int_equal(queue_settle(world->ledger, &err), 0);
+    assert_next(world, NULL, "b");
+    assert_int_equal(queue_waits_for(world->ledger, "b", &predecessor, &err), 0);
+    assert_int_equal(queue_waits_for(world->ledger, "c", &predecessor, &err), 1);
+    assert_int_equal(predecessor.number, 2);
+
+    assert_int_equal(claim(world, "b", &err), 0);
+    finish(world, "b", 3);
+    assert_int_equal(queue_settle(world->ledger, &err), 0);
+    assert_queue(world, "");
+    assert_int_equal(number(world, "SELECT count(*) FROM queue_after"), 0);
+    assert_int_equal(number(world, "SELECT count(*) FROM outcomes WHERE uid IN ('c', 'd') AND reason = "
+                                   "'cancelled' AND started_at IS NULL"),
+                     2);
+    assert_int_equal(
+        number(world, "SELECT notes ->> '$[0]' = 'it waited for #2, which has failed' FROM executions WHERE "
+                      "uid = 'c'"),
+        1);
+    assert_int_equal(number(world, "SELECT data ->> '$.why' = 'it waited for #3, which was cancelled' FROM "
+                                   "events WHERE type = 'execution_finished' AND execution = 'd'"),
+                     1);
+}
+
+static void after_what_has_succeeded_it_is_due_and_after_what_has_failed_it_is_refused(void **state)
+{
+    struct world *world = *state;
+    struct error err;
+
+    add(world, "good", NULL);
+    add(world, "bad", NULL);
+    assert_int_equal(claim(world, "good", &err), 0);
+    assert_int_equal(claim(world, "bad", &err), 0);
+    finish(world, "good", 0);
+    finish(world, "bad", 1);
+    add(world, "a", "good");
+    assert_next(world, NULL, "a");
+    assert_int_equal(try_add(world, "b", "bad", &err), -1);
+    assert_int_equal(err.code, ERR_INVARIANT);
+    assert_int_equal(number(world, "SELECT count(*) FROM executions WHERE uid = 'b'"), 0);
+    assert_queue(world, "a ");
+}
+
+static void what_is_removed_is_cancelled_and_so_is_what_waits_for_it(void **state)
+{
+    struct world *world = *state;
+    struct error err;
+
+    add(world, "a", NULL);
+    add(world, "b", "a");
+    assert_int_equal(queue_remove(world->ledger, "a", &err), 0);
+    assert_int_equal(queue_remove(world->ledger, "a", &err), -1);
+    assert_int_equal(queue_settle(world->ledger, &err), 0);
+    assert_queue(world, "");
+    assert_int_equal(number(world, "SELECT count(*) FROM executions WHERE exit_code = -2"), 2);
+    assert_int_equal(number(world, "SELECT count(*) FROM queue"), 0);
+}
+
+/* Nobody else has the ledger open: what each folds back the next one can't know of. */
+static void the_wal_of_commands_that_write_once_stays_short(void **state)
+{
+    struct world *world = *state;
+    struct ledger_options options = {world->path, 1000, false};
+    AUTOFREE char *wal = mem_printf("%s-wal", world->path);
+    struct stat status;
+    off_t longest = 0;
+
+    for (int i = 0; i < 200; i++) {
+        char uid[16];
+        struct error err;
+
+        ledger_close(world->ledger);
+        world->ledger = ledger_open(&options, LEDGER_WRITE, &err);
+        snprintf(uid, sizeof uid, "u%d", i);
+        add(world, uid, NULL);
+        assert_int_equal(stat(wal, &status), 0);
+        longest = status.st_size > longest ? status.st_size : longest;
+    }
+    if (longest > 400 * 4120)
+        fail_msg("the -wal grew to %lld bytes", (long long)longest);
+}
+
+/* ---- Queries ---- */
+
+static void hot_statements_are_answered_by_an_index(void **state)
+{
+    static const struct {
+        const char *query, *index;
+    } hot[] = {
+        {"SELECT max(position) FROM queue", "queue_position"},
+        {"SELECT execution FROM queue q WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'queue_paused_at')"
+         " AND NOT EXISTS (SELECT 1 FROM queue_after a WHERE a.execution = q.execution) ORDER BY position",
+         "queue_position"},
+        {"SELECT count(*) FROM executions INDEXED BY executions_from_queue WHERE queued_at IS NOT NULL AND "
+         "started_at IS NOT NULL AND finished_at IS NULL",
+         "executions_from_queue"},
+        {"SELECT DISTINCT a.after FROM queue_after a WHERE EXISTS (SELECT 1 FROM executions e WHERE e.uid = "
+         "a.after AND e.finished_at IS NOT NULL)",
+         "queue_after_after"},
+        {"SELECT uid FROM queue q CROSS JOIN outcomes o ON o.uid = q.execution ORDER BY q.position, "
+         "q.execution",
+         "queue_position"},
+        {"DELETE FROM queue_after WHERE after = 'u'", "queue_after_after"},
+    };
+
+    for (size_t i = 0; i < sizeof hot / sizeof *hot; i++) {
+        AUTOFREE char *text = mem_printf("EXPLAIN QUERY PLAN %s", hot[i].query);
+        struct world *world = *state;
+        struct error err;
+        sqlite3_stmt *statement = sql_bind(world->ledger, &err, text, "");
+        char plan[4096] = "";
+
+        if (!statement)
+            fail_msg("%s: %s", hot[i].query, err.text);
+        while (sqlite3_step(statement) == SQLITE_ROW)
+            snprintf(plan + strlen(plan), sizeof plan - strlen(plan), "%s\n",
+                     (const char *)sqlite3_column_text(statement, 3));
+        sqlite3_finalize(statement);
+        if (!strstr(plan, hot[i].index) || strstr(plan, "TEMP B-TREE") || strstr(plan, "SCAN e\n"))
+            fail_msg("%s is not answered by %s:\n%s", hot[i].query, hot[i].index, plan);
+    }
+}
+
+#define WITH_LEDGER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_comes_before_decides),
+        WITH_LEDGER(it_goes_in_order_and_the_order_can_be_changed),
+        WITH_LEDGER(what_is_claimed_is_claimed_once_and_its_environment_is_gone),
+        WITH_LEDGER(nothing_is_claimed_out_of_turn),
+        WITH_LEDGER(what_waits_goes_on_after_a_success_and_is_cancelled_after_a_failure),
+        WITH_LEDGER(after_what_has_succeeded_it_is_due_and_after_what_has_failed_it_is_refused),
+        WITH_LEDGER(what_is_removed_is_cancelled_and_so_is_what_waits_for_it),
+        WITH_LEDGER(the_wal_of_commands_that_write_once_stays_short),
+        WITH_LEDGER(hot_statements_are_answered_by_an_index),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
