@@ -17,21 +17,25 @@
 #include <supervise/process/spawn.h>
 #include <supervise/store/checkpoint.h>
 
-/* Of a session the newest execution counts, whichever of its executions was named. */
+/*
+ * Of a session the newest execution that drives it counts, whichever of those was named: what an agent ran
+ * below `supervise` meanwhile only helped.
+ */
 static int find_last(struct cli *cli, const char *ref, struct execution **last, struct error *err)
 {
-    struct execution *named = NULL;
-    int result;
+    struct execution *driver = NULL;
 
-    if (cli_ledger_existing(cli, err) || execution_resolve(cli->ledger, ref, false, &named, err))
+    if (cli_ledger_existing(cli, err) || execution_resolve(cli->ledger, ref, false, last, err))
         return -1;
-    if (!named->session || named->drives != 1) {
-        *last = named;
+    if (!(*last)->session || ((*last)->drives != 1 && strcmp((*last)->session, ref) != 0))
         return 0;
+    if (execution_driver(cli->ledger, (*last)->session, &driver, err))
+        return -1;
+    if (driver) {
+        execution_free(*last);
+        *last = driver;
     }
-    result = execution_resolve(cli->ledger, named->session, false, last, err);
-    execution_free(named);
-    return result;
+    return 0;
 }
 
 static int check_resumable(const struct execution *last, struct error *err)
@@ -118,7 +122,7 @@ static void say_what(const struct execution *last, const struct choice *choice, 
 {
     json_t *array = json_array();
     AUTOFREE char *text = NULL, *command = NULL;
-    AUTOFREE char *where = last->session ? mem_printf(" in session %s", last->session) : mem_strdup("");
+    AUTOFREE char *where = plan->session ? mem_printf(" in session %s", plan->session) : mem_strdup("");
     AUTOFREE char *from =
         plan->resume_from ? mem_printf(" from checkpoint %s", plan->resume_from) : mem_strdup("");
 

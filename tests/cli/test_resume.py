@@ -36,6 +36,15 @@ class Resume(Case):
         for ref in ("job", "1"):
             self.assertEqual("second\n", self.assert_code(75, self.run_supervise("resume", ref)).out)
 
+    def test_what_only_helped_in_the_session_is_not_resumed_in_its_place(self):
+        self.assert_code(75, self.run_supervise("-s", "job", "--", "sh", "-c", "echo outer; supervise -q -- echo inner"))
+        for ref in ("1", "job"):
+            result = self.assert_code(75, self.run_supervise("resume", ref))
+            self.assertEqual("outer\ninner\n", result.out)
+        result = self.ok("resume", "2")
+        self.assertEqual("inner\n", result.out)
+        self.assertNotIn("in session", result.err)
+
     def test_a_command_that_json_cannot_say_is_run_byte_for_byte(self):
         odd = b"a\xff\n\xc3("
         self.assert_code(75, self.run_supervise("-s", "job", "--", "printf", "%s", odd))
