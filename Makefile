@@ -1,5 +1,6 @@
 # make            build/supervise
 # make check      builds and runs all tests           make asan    the same under AddressSanitizer and UBSan
+# make check-agents   runs the real agent programs, which npm installs into a cache, against a scripted endpoint
 # make bench      timings beside peers, as ratios     make lint    clang-tidy, cppcheck, -fanalyzer, format
 # make fmt        formats the code                    make install PREFIX= DESTDIR=
 
@@ -30,7 +31,7 @@ UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/un
 PROBES  := $(patsubst tests/probes/%.c,$(BUILD)/probes/%,$(sort $(wildcard tests/probes/*.c)))
 BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 
-.PHONY: all check asan bench fmt lint install clean tests
+.PHONY: all check check-agents asan bench fmt lint install clean tests
 all: $(BUILD)/supervise
 
 $(BUILD)/supervise: $(MAIN) $(OBJECTS)
@@ -80,6 +81,9 @@ tests: $(BUILD)/supervise $(UNIT) $(PROBES) $(if $(STATIC),$(BUILD)/supervise-cr
 
 check: tests
 	$(PYTHON) tests/run.py --build $(BUILD)
+
+check-agents: $(BUILD)/supervise
+	$(PYTHON) tests/agents/check.py --build $(BUILD)
 
 asan:
 	$(MAKE) BUILD=$(BUILD)/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \

@@ -92,6 +92,12 @@ int executions_each(struct ledger *ledger, const struct execution_filter *filter
 /* The execution with that UID; *execution is NULL (and 0 returned) where there is none. */
 int execution_get(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err);
 
+/* The newest execution that drives the session, not one that helped there; *execution is NULL where none
+ * does.
+ */
+int execution_driver(struct ledger *ledger, const char *session, struct execution **execution,
+                     struct error *err);
+
 /*
  * What a REF means (DESIGN: @last, number, UID, session id, UID prefix, name, in this order). `prefer_open`:
  * where it could mean several, the one in flight or queued (cancel, wait, log -f). ERR_NOT_FOUND,
