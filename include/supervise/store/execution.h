@@ -219,6 +219,9 @@ struct execution_end {
     size_t event_count;
 };
 
+/* Compiles what execution_finish() will need, while there is nothing else to do. */
+void execution_expect_end(struct ledger *ledger);
+
 /*
  * Writes the end, compare-and-set, and gives the row as it then stands (*row, the caller frees). Where a
  * cancel or a deadline came before the child was gone, and the round isn't settled as completed, -2 or -5 is
