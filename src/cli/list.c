@@ -33,11 +33,11 @@ static int read_filter(const struct args *args, struct execution_filter *filter,
 {
     *filter = (struct execution_filter){.outcome = args_get(args, "outcome"),
                                         .state = args_get(args, "state"),
-                                        .session = args_get(args, "session"),
                                         .name = args_get(args, "name"),
                                         .since = NO_INT,
                                         .limit = DEFAULT_LIMIT};
-    if (read_since(args_get(args, "since"), &filter->since, err) < 0 ||
+    if (session_named(args, NO_WORD, &filter->session, err) ||
+        read_since(args_get(args, "since"), &filter->since, err) < 0 ||
         args_integer(args, "limit", 1, &filter->limit, err) < 0)
         return -1;
     if (args_has(args, "all"))

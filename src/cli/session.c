@@ -10,25 +10,8 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/say.h>
 #include <supervise/base/text.h>
-#include <supervise/domain/id.h>
 
 enum { DEFAULT_LIMIT = 20 };
-
-int session_named(const struct args *args, size_t at, const char **id, struct error *err)
-{
-    const char *fault;
-
-    *id = args_get(args, "session");
-    if (*id && args->word_count > at)
-        return error_set(err, ERR_USAGE, "the session is named twice: as \"%s\" and as \"%s\"", *id,
-                         args->words[at]);
-    if (args->word_count > at)
-        *id = args->words[at];
-    fault = *id ? session_id_fault(*id) : NULL;
-    if (fault)
-        return error_set(err, ERR_USAGE, "cannot take \"%s\" as a session's id: it %s", *id, fault);
-    return 0;
-}
 
 int session_say_drift(struct cli *cli, const char *id, struct error *err)
 {

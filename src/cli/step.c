@@ -47,10 +47,10 @@ int step_send(struct cli *cli, const struct args *args, struct step_report *repo
     int result;
 
     *reported = (struct step_reported){0};
-    if (step_read_name(args->words[0], args_get(args, "stage"), &stage, &name, err) ||
+    if (session_named(args, NO_WORD, &report->session, err) ||
+        step_read_name(args->words[0], args_get(args, "stage"), &stage, &name, err) ||
         cli_ledger_existing(cli, err) || cli_caller(cli, &report->execution, err))
         return -1;
-    report->session = args_get(args, "session");
     report->stage = stage;
     report->name = name;
     result = send_report(cli, report, reported, err);

@@ -121,6 +121,11 @@ int args_duration(const struct args *args, const char *name, int64_t *ms, struct
 /* A whole number from `min` up. */
 int args_integer(const struct args *args, const char *name, int64_t min, int64_t *number, struct error *err);
 
+/* The id of a session given with --session, or as the word `at` (NO_WORD: as none); NULL where it wasn't.
+ * ERR_USAGE where it was given twice, or can be no session's. */
+#define NO_WORD SIZE_MAX
+int session_named(const struct args *args, size_t at, const char **id, struct error *err);
+
 /*
  * The JSON that --data names, a file or "-" for stdin, into *out, which stays empty where it wasn't given.
  * ERR_INVALID: it is longer than `max` bytes, or no JSON; ERR_NOT_FOUND: no such file.

@@ -1,0 +1,32 @@
+"""Names and ids as they are typed: the same rule in every verb, and never an answer without its reason."""
+
+import unittest
+
+from harness import Case
+
+NO_SESSIONS = ("123", "", "-x", "a b", "é", "x" * 129)
+OF_A_SESSION = (
+    ["step", "start", "a"], ["step", "progress", "a", "1/2"], ["step", "done", "a"], ["step", "error", "a", "why"],
+    ["step", "skip", "a"], ["step", "run", "a", "--", "true"],
+    ["item", "done", "a"], ["item", "failed", "a"], ["item", "forget", "a"], ["item", "remaining"], ["item", "list"],
+    ["checkpoint", "save"], ["checkpoint", "list"], ["checkpoint", "show", "a"],
+    ["session", "begin"], ["session", "advance", "a"], ["session", "complete-round"], ["session", "show"],
+    ["session", "close"], ["session", "link"], ["list"], ["queue", "add", "true"],
+)
+
+
+class Sessions(Case):
+    def test_what_can_be_no_session_s_id_is_bad_usage_everywhere(self):
+        self.ok("session", "begin", "only")
+        before = self.sql("SELECT count(*) FROM events")
+        for verb in OF_A_SESSION:
+            for name in NO_SESSIONS:
+                with self.subTest(verb=verb, name=name):
+                    at = 2 if verb[0] != "list" else 1
+                    result = self.assert_code(2, self.run_supervise(*verb[:at], f"--session={name}", *verb[at:]))
+                    self.assertIn("as a session's id: it ", result.err)
+        self.assertEqual(before, self.sql("SELECT count(*) FROM events"))
+
+
+if __name__ == "__main__":
+    unittest.main()
