@@ -27,6 +27,24 @@ class Sessions(Case):
                     self.assertIn("as a session's id: it ", result.err)
         self.assertEqual(before, self.sql("SELECT count(*) FROM events"))
 
+    def test_however_long_an_argument_is_the_reason_is_said(self):
+        long = "y" * 10240
+        for reason, *args in (
+            ["longer than 128", "step", "done", "a", "--session", long],
+            ["longer than 128", "step", "done", long],
+            ["longer than 128", "item", "done", "a", "--stage", long],
+            ["longer than 128", "step", "done", "a", "--stage", long],
+            ["is configured; see `supervise config show`", "session", "begin", "--workflow", long],
+            ["`supervise list` shows them", "status", long],
+            ["it is no whole number", "session", "advance", "a", "--round", long],
+            ["to run a command: supervise -- ", long],
+        ):
+            with self.subTest(args=[arg[:20] for arg in args]):
+                result = self.run_supervise(*args)
+                self.assertNotEqual(0, result.code)
+                self.assertIn(reason, result.err)
+                self.assertLess(len(result.err), 2200)
+
 
 if __name__ == "__main__":
     unittest.main()
