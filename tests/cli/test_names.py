@@ -46,5 +46,22 @@ class Sessions(Case):
                 self.assertLess(len(result.err), 2200)
 
 
+class Stages(Case):
+    def test_one_rule_says_what_a_stage_is_called(self):
+        self.ok("session", "begin", "only")
+        for name, fault in ((".x", "."), ("x.", "."), ("-x", "'-'"), ("a/b", "/"), ("a..b", ".."), ("", "empty"),
+                            ("a\tb", "control"), ("x" * 129, "128"), ("v1.2", None), ("größer", None)):
+            for verb in (["step", "done", "a"], ["item", "done", "a"]):
+                with self.subTest(verb=verb, name=name):
+                    result = self.assert_code(2 if fault else 0, self.run_supervise(*verb, f"--stage={name}"))
+                    self.assertIn(fault or "", result.err)
+
+    def test_a_workflow_is_held_to_it_too(self):
+        for name in (".x", "-x", "a/b", "x" * 129):
+            with self.subTest(name=name):
+                self.config(f'[[workflow.book.stage]]\nname = "{name}"\nsteps = []\n')
+                self.assertIn(name, self.assert_code(7, self.run_supervise("config", "check")).err)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -423,7 +423,8 @@ static void a_found_file_may_not_name_a_command(void **state)
     write_file("../../supervise.toml", "[agent.mine]\nsession_id = 'id'\n");
     settings = loaded(NULL, NULL);
     assert_string_equal(
-        json_string_value(json_object_get(json_object_get(settings_agents(settings), "mine"), "session_id")), "id");
+        json_string_value(json_object_get(json_object_get(settings_agents(settings), "mine"), "session_id")),
+        "id");
     assert_row(settings, "agent.mine.match", "[\"mine\"]", "built-in");
     settings_free(settings);
 }
@@ -722,11 +723,11 @@ static void a_workflow_that_could_trap_a_session_is_refused(void **state)
          "t.toml:2: workflow.w.stage: expected tables [[workflow.NAME.stage]], found 1"},
         {"[[workflow.w.stage]]\nsteps = ['a']", "t.toml:1: workflow.w: a stage without a name"},
         {"[[workflow.w.stage]]\nname = 'a/b'",
-         "t.toml:2: workflow.w: cannot take \"a/b\" as the name of a stage: it holds a \"/\", which ends the "
-         "name of a stage"},
+         "t.toml:2: workflow.w: cannot take \"a/b\" as the name of a stage: it has a \"/\" or "
+         "\"..\", which stand between names"},
         {"[[workflow.w.stage]]\nname = 'a.'", "t.toml:2: workflow.w: cannot take \"a.\" as the name of a "
-                                              "stage: it has a \".\" where --stages A..B "
-                                              "would be cut"},
+                                              "stage: it begins or ends with \".\", where "
+                                              "A..B would be cut"},
         {"[[workflow.w.stage]]\nname = 1", "t.toml:2: workflow.w.stage.name: expected a name, found 1"},
         {"[[workflow.w.stage]]\nname = 'a'\nsteps = ['b',\n\"" LONG "\"]",
          "t.toml:4: workflow.w: cannot take \"" LONG "\" as the name of a step: it is longer than 128 bytes"},
