@@ -62,7 +62,7 @@ class SessionCase(ReplayCase):
         return self.assert_code(code, self.run_supervise(*options, "--", "sh", "-c", script, **how), script)
 
     def item_failed(self, id="S", name="one"):
-        self.sql("INSERT INTO items (session, stage, id, status, at) VALUES (?, 'main', ?, 'failed', 1)", id, name)
+        self.ok("item", "failed", name, "--session", id)
 
 
 class Advance(SessionCase):
@@ -395,8 +395,10 @@ class Close(SessionCase):
         self.config('[workflow.book]\nphases = ["a", "b"]\n[[workflow.book.stage]]\nname = "s"\nsteps = ["x", "y"]\n')
         self.begin(workflow="book")
         self.item_failed()
+        self.ok("step", "error", "s/z", "no", "--session", "S")
         line = self.refused(6, "close")
-        for need in ("round 1 is not complete (phase a)", "step s/x has not begun", "step s/y has not begun", "item main/one has failed"):
+        for need in ("round 1 is not complete (phase a)", "step s/x has not begun", "step s/y has not begun",
+                     "step s/z is in error", "item main/one has failed"):
             self.assertIn(need, line)
 
     def test_failed_items_may_be_accepted_and_nothing_else(self):

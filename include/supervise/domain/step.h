@@ -62,6 +62,6 @@ enum step_action step_action(enum step_verb verb, enum step_status now);
 /* "running", "done"...; STATUS_NONE is "idle". */
 const char *step_status_name(enum step_status status);
 enum step_status step_status_from_name(const char *name); /* STATUS_NONE for NULL, and what is none */
-const char *step_verb_name(enum step_verb verb);          /* "start", "progress"... */
+const char *step_verb_words(enum step_verb verb);         /* what it does to a step: "start", "end"... */
 
 #endif

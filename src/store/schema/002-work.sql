@@ -150,7 +150,7 @@ FROM sessions s
 WHERE json_array_length(s.definition, '$.phases') > 0
     AND (SELECT completed_at FROM rounds WHERE session = s.id ORDER BY id DESC LIMIT 1) IS NULL
 UNION ALL
-SELECT session, 'step', 'step ' || stage || '/' || name || iif(status = 'idle', ' has not begun', ' is ' || status)
+SELECT session, 'step', 'step ' || stage || '/' || name || iif(status = 'idle', ' has not begun', ' is ' || iif(status = 'error', 'in error', status))
 FROM open_steps
 UNION ALL
 SELECT session, 'item', 'item ' || stage || '/' || id || ' has failed' FROM items WHERE status = 'failed';
