@@ -301,7 +301,7 @@ static int run_show(struct cli *cli, const struct args *args)
 /* --- the verbs --- */
 
 static const struct option save_options[] = {
-    {0, "session", "ID",
+    {'s', "session", "ID",
      "the session; without it the calling execution's, which is begun where there is none"},
     {0, "id", "ID", "what it is called; saved again, it is counted once"},
     {0, "steps", "N", "the steps that this execution has made so far"},
@@ -323,7 +323,7 @@ const struct verb verb_checkpoint_save = {
 };
 
 static const struct option session_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
+    {'s', "session", "ID", "the session; without it the calling execution's, or the only active one"},
     {0},
 };
 
@@ -337,7 +337,7 @@ const struct verb verb_checkpoint_list = {
 };
 
 static const struct option show_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
+    {'s', "session", "ID", "the session; without it the calling execution's, or the only active one"},
     {0, "raw", NULL, "its data alone, byte for byte"},
     {0},
 };

@@ -227,7 +227,7 @@ static int run_list(struct cli *cli, const struct args *args)
 
 #define SESSION_OPTION                                                                                       \
     {                                                                                                        \
-        0, "session", "ID",                                                                                  \
+        's', "session", "ID",                                                                                \
             "the session; without it the calling execution's, which is begun where there is none"            \
     }
 #define STAGE_OPTION                                                                                         \
@@ -301,7 +301,7 @@ const struct verb verb_item_remaining = {
 };
 
 static const struct option list_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
+    {'s', "session", "ID", "the session; without it the calling execution's, or the only active one"},
     {0, "stage", "NAME", "only those of this stage"},
     {0, "status", "done|failed", "only those of this status"},
     {0},

@@ -107,7 +107,7 @@ static int run_list(struct cli *cli, const struct args *args)
 static const struct option options[] = {
     {0, "outcome", "success|incomplete|failed|cancelled", "only those with this outcome"},
     {0, "state", "queued|running|finished", "only those in this state"},
-    {0, "session", "ID", "only those of this session"},
+    {'s', "session", "ID", "only those of this session"},
     {0, "since", "WHEN", "only those begun since: a duration ago (2h, 7d), or an RFC 3339 time"},
     {0, "name", "NAME", "only those of this name"},
     {'n', "limit", "N", "how many at most (20)"},

@@ -176,8 +176,8 @@ static int run_list(struct cli *cli, const struct args *args)
 /* --- the verbs --- */
 
 static const struct option begin_options[] = {
-    {0, "session", "ID", "its id; without it the calling execution's session goes on, or a new id is made"},
-    {0, "workflow", "NAME", "the workflow it passes through"},
+    {'s', "session", "ID", "its id; without it the calling execution's session goes on, or a new id is made"},
+    {'w', "workflow", "NAME", "the workflow it passes through"},
     {0, NULL, NULL, NULL},
 };
 
@@ -193,7 +193,7 @@ const struct verb verb_session_begin = {
 };
 
 static const struct option show_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
+    {'s', "session", "ID", "the session; without it the calling execution's, or the only active one"},
     {0, NULL, NULL, NULL},
 };
 

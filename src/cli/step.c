@@ -8,7 +8,7 @@
 #include <supervise/supervisor/liveness.h>
 
 const struct option step_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or one of its own"},
+    {'s', "session", "ID", "the session; without it the calling execution's, or one of its own"},
     {0, "stage", "NAME", "the stage of the step; without it where the step is declared, else main"},
     {0},
 };

@@ -27,6 +27,23 @@ class Sessions(Case):
                     self.assertIn("as a session's id: it ", result.err)
         self.assertEqual(before, self.sql("SELECT count(*) FROM events"))
 
+    def test_its_short_form_is_s_everywhere(self):
+        self.ok("session", "begin", "-s", "only")
+        for verb in OF_A_SESSION:
+            with self.subTest(verb=verb):
+                at = 2 if verb[0] != "list" else 1
+                result = self.assert_code(2, self.run_supervise(*verb[:at], "-s", "12", *verb[at:]))
+                self.assertIn('cannot take "12" as a session\'s id', result.err)
+
+    def test_it_may_be_the_second_word_of_advance(self):
+        self.config('[workflow.two]\nphases = ["a", "b"]\n')
+        for name in ("one", "other"):
+            self.ok("session", "begin", "-w", "two", name)
+        self.ok("session", "advance", "b", "other")
+        self.assertEqual(["a", "b"], [self.json("session", "show", name)["phase"] for name in ("one", "other")])
+        self.assertIn("named twice", self.assert_code(2, self.run_supervise(
+            "session", "advance", "b", "one", "--session", "other")).err)
+
     def test_however_long_an_argument_is_the_reason_is_said(self):
         long = "y" * 10240
         for reason, *args in (
