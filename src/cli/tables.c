@@ -72,9 +72,9 @@ struct table *sessions_table_new(void)
 {
     /* The id is what every verb wants to be given: it goes whole for as long as it can. */
     static const struct column columns[] = {
-        {"SESSION", YIELDS_LATE}, {"WORKFLOW", YIELDS_NEXT}, {"COMPLETENESS", YIELDS_LATE},
-        {"PHASE", YIELDS_NEXT},   {"ROUND", YIELDS_LAST},    {"TOTALS", YIELDS_FIRST},
-        {"UPDATED", YIELDS_LAST}, {"NEXT", YIELDS_LAST},     {NULL, YIELDS_LAST},
+        {"SESSION", YIELDS_LATE}, {"WORKFLOW", YIELDS_WHOLE}, {"COMPLETENESS", YIELDS_NEXT},
+        {"PHASE", YIELDS_NEXT},   {"ROUND", YIELDS_LAST},     {"TOTALS", YIELDS_WHOLE},
+        {"UPDATED", YIELDS_LAST}, {"NEXT", YIELDS_LAST},      {NULL, YIELDS_LAST},
     };
 
     return table_new(columns);

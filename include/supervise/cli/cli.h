@@ -161,8 +161,9 @@ void json_rows_end(struct json_rows *rows);
 enum { TABLE_COLUMNS = 12 };
 struct table;
 /* When a column is cut with "…" to make the table fit the terminal (off one: never): those that say
- * YIELDS_LAST only when all others have nothing left to give. */
-enum column_yields { YIELDS_FIRST, YIELDS_NEXT, YIELDS_LATE, YIELDS_LAST };
+ * YIELDS_LAST only when all others have nothing left to give. Before any is cut, those that say YIELDS_WHOLE
+ * go altogether, the last of them first: what they tell stands elsewhere, too. */
+enum column_yields { YIELDS_WHOLE, YIELDS_FIRST, YIELDS_NEXT, YIELDS_LATE, YIELDS_LAST };
 struct column {
     const char *title; /* NULL ends a table's columns */
     enum column_yields yields;
