@@ -168,7 +168,8 @@ FROM (SELECT s.id AS session,
           ELSE 'open' END AS completeness
       FROM sessions s) c;
 
--- The stages of a session: the declared in their order, then those only reported; the first rule that holds. `failed`:
+-- The stages of a session: the declared in their order, then those only reported, at the end those that have items but
+-- no step; the first rule that holds. `failed`:
 -- its steps in error or aborted, "live" where what reported them runs; `covered`: the states of what covers it.
 CREATE VIEW stages AS
 SELECT session, position, name,
@@ -200,4 +201,11 @@ FROM (SELECT s.id AS session, g.key AS position, g.value AS name,
                                     AND NOT EXISTS (SELECT 1 FROM declared_steps d
                                                     WHERE d.session = k.session AND d.stage = k.stage)
                                 GROUP BY k.stage
-                                ORDER BY 1) n)) g);
+                                UNION ALL
+                                SELECT 9e18, i.stage
+                                FROM (SELECT DISTINCT stage FROM items WHERE session = s.id
+                                      UNION SELECT stage FROM stage_totals WHERE session = s.id) i
+                                WHERE NOT EXISTS (SELECT 1 FROM steps k WHERE k.session = s.id AND k.stage = i.stage)
+                                    AND NOT EXISTS (SELECT 1 FROM declared_steps d
+                                                    WHERE d.session = s.id AND d.stage = i.stage)
+                                ORDER BY 1, 2) n)) g);
