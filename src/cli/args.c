@@ -284,15 +284,15 @@ static int unknown_verb(struct parser *parser, const char *typed)
     /* "sleep" is near to "sweep", and more likely itself. */
     if (nearest && !parser->group && strncmp(nearest, typed, strlen(typed)) != 0 && spawn_finds(typed, NULL))
         return error_set(parser->err, ERR_USAGE,
-                         "unknown verb \"%s\"; did you mean \"%s\"? To run a command: supervise -- %s", typed,
-                         nearest, typed);
+                         "unknown verb \"%s\"; did you mean \"%s\"? To run a command: supervise -- %.200s",
+                         typed, nearest, typed);
     if (nearest)
         return error_set(parser->err, ERR_USAGE, "unknown verb \"%s\"; did you mean \"%s\"?", typed, nearest);
     if (parser->group)
         return error_set(parser->err, ERR_USAGE, "unknown verb \"%s\"; see `supervise %s --help`", typed,
                          parser->group);
-    return error_set(parser->err, ERR_USAGE, "unknown verb \"%s\"; to run a command: supervise -- %s", typed,
-                     typed);
+    return error_set(parser->err, ERR_USAGE, "unknown verb \"%s\"; to run a command: supervise -- %.200s",
+                     typed, typed);
 }
 
 static int take_verb(struct parser *parser, char *word)

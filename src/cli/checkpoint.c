@@ -116,7 +116,8 @@ static int save(struct cli *cli, const struct args *args, struct checkpoint_save
     AUTOBUF struct buf data = {0};
     const char *path = args_get(args, "data"), *how = NULL, *fault;
 
-    request->session = args_get(args, "session");
+    if (session_named(args, NO_WORD, &request->session, err))
+        return -1;
     request->id = args_get(args, "id");
     fault = request->id ? label_fault(request->id) : NULL;
     if (fault)
@@ -193,12 +194,12 @@ static int list_one(const struct checkpoint *checkpoint, void *context)
 /* The session that is meant, in a ledger that is only read. */
 static int open_session(struct cli *cli, const struct args *args, char **session, struct error *err)
 {
-    const char *caller;
+    const char *named, *caller;
     bool only_active;
 
-    if (cli_ledger(cli, LEDGER_READ, err))
+    if (session_named(args, NO_WORD, &named, err) || cli_ledger(cli, LEDGER_READ, err))
         return -1;
-    return cli_session(cli, args_get(args, "session"), &caller, session, &only_active, err);
+    return cli_session(cli, named, &caller, session, &only_active, err);
 }
 
 static int run_list(struct cli *cli, const struct args *args)
@@ -300,7 +301,7 @@ static int run_show(struct cli *cli, const struct args *args)
 /* --- the verbs --- */
 
 static const struct option save_options[] = {
-    {0, "session", "ID",
+    {'s', "session", "ID",
      "the session; without it the calling execution's, which is begun where there is none"},
     {0, "id", "ID", "what it is called; saved again, it is counted once"},
     {0, "steps", "N", "the steps that this execution has made so far"},
@@ -322,7 +323,7 @@ const struct verb verb_checkpoint_save = {
 };
 
 static const struct option session_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
+    {'s', "session", "ID", "the session; without it the calling execution's, or the only active one"},
     {0},
 };
 
@@ -336,7 +337,7 @@ const struct verb verb_checkpoint_list = {
 };
 
 static const struct option show_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
+    {'s', "session", "ID", "the session; without it the calling execution's, or the only active one"},
     {0, "raw", NULL, "its data alone, byte for byte"},
     {0},
 };

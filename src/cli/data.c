@@ -11,6 +11,13 @@ static int check_json(const char *name, const struct buf *data, struct error *er
     json_t *value =
         json_loadb(data->data ? data->data : "", data->len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
 
+    /* The ledger could keep it, but who reads it back as a number would get another one, or none. */
+    if (!value && json_error_code(&fault) == json_error_numeric_overflow)
+        return error_set(
+            err, ERR_INVALID,
+            "cannot take %s: line %d, column %d: the number is too large for most readers: whole "
+            "ones go to 9223372036854775807, others to 1.8e308; write it as a string",
+            name, fault.line, fault.column);
     if (!value)
         return error_set(err, ERR_INVALID, "cannot take %s: it is no JSON: line %d, column %d: %s", name,
                          fault.line, fault.column, fault.text);

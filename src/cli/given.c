@@ -1,4 +1,4 @@
-/* What a verb asks of the options it was given: values as text, as numbers, as durations. */
+/* What a verb asks of the options it was given: values as text, as numbers, as durations, as sessions. */
 #include <supervise/cli/cli.h>
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 
 #include <supervise/base/text.h>
 #include <supervise/domain/duration.h>
+#include <supervise/domain/id.h>
 
 enum { TEXT_MAX = 4096 };
 
@@ -85,5 +86,21 @@ int args_integer(const struct args *args, const char *name, int64_t min, int64_t
         return error_set(err, ERR_USAGE, "cannot take \"%s\" for --%s: it is no whole number from %lld up",
                          text, name, (long long)min);
     *number = value;
+    return 0;
+}
+
+int session_named(const struct args *args, size_t at, const char **id, struct error *err)
+{
+    const char *fault;
+
+    *id = args_get(args, "session");
+    if (*id && args->word_count > at)
+        return error_set(err, ERR_USAGE, "the session is named twice: as \"%s\" and as \"%s\"", *id,
+                         args->words[at]);
+    if (args->word_count > at)
+        *id = args->words[at];
+    fault = *id ? session_id_fault(*id) : NULL;
+    if (fault)
+        return error_set(err, ERR_USAGE, "cannot take \"%s\" as a session's id: it %s", *id, fault);
     return 0;
 }

@@ -38,9 +38,8 @@ static int take_ids(struct cli *cli, const struct args *args, char **words, stru
 {
     struct item_ids ids = {.words = words, .end = args_has(args, "null") ? '\0' : '\n'};
 
-    report->session = args_get(args, "session");
-    if (read_stage(args, &report->stage, err) || cli_ledger_existing(cli, err) ||
-        cli_caller(cli, &report->execution, err))
+    if (session_named(args, NO_WORD, &report->session, err) || read_stage(args, &report->stage, err) ||
+        cli_ledger_existing(cli, err) || cli_caller(cli, &report->execution, err))
         return -1;
     return items_take(cli->ledger, item_ids_next, &ids, err);
 }
@@ -195,12 +194,12 @@ static int list_items(struct cli *cli, const struct args *args, struct listing *
     };
     struct item_filter filter = {.stage = args_get(args, "stage"), .status = args_get(args, "status")};
     AUTOFREE char *session = NULL;
-    const char *caller;
+    const char *named, *caller;
     bool only_active;
     int result;
 
-    if (cli_ledger(cli, LEDGER_READ, err) ||
-        cli_session(cli, args_get(args, "session"), &caller, &session, &only_active, err))
+    if (session_named(args, NO_WORD, &named, err) || cli_ledger(cli, LEDGER_READ, err) ||
+        cli_session(cli, named, &caller, &session, &only_active, err))
         return -1;
     filter.session = session;
     listing->table = cli->json ? NULL : table_new(columns);
@@ -228,7 +227,7 @@ static int run_list(struct cli *cli, const struct args *args)
 
 #define SESSION_OPTION                                                                                       \
     {                                                                                                        \
-        0, "session", "ID",                                                                                  \
+        's', "session", "ID",                                                                                \
             "the session; without it the calling execution's, which is begun where there is none"            \
     }
 #define STAGE_OPTION                                                                                         \
@@ -302,7 +301,7 @@ const struct verb verb_item_remaining = {
 };
 
 static const struct option list_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
+    {'s', "session", "ID", "the session; without it the calling execution's, or the only active one"},
     {0, "stage", "NAME", "only those of this stage"},
     {0, "status", "done|failed", "only those of this status"},
     {0},

@@ -41,9 +41,10 @@ static int fill(struct item_ids *ids, struct error *err)
     return 0;
 }
 
-static int next_from_stdin(struct item_ids *ids, const char **id, size_t *length, struct error *err)
+/* One line, or what a NUL ends: 1; 0 at the end of all. */
+static int next_piece(struct item_ids *ids, const char **id, size_t *length, struct error *err)
 {
-    const char *end, *fault;
+    const char *end;
 
     while (!(end = memchr(ids->bytes + ids->from, ids->end, ids->to - ids->from)) && !ids->over &&
            ids->to - ids->from <= ITEM_ID_MAX)
@@ -55,6 +56,20 @@ static int next_from_stdin(struct item_ids *ids, const char **id, size_t *length
     *length = end ? (size_t)(end - *id) : ids->to - ids->from;
     ids->from += *length + (end ? 1 : 0);
     ids->number++;
+    return 1;
+}
+
+/* An empty line is no id, and no fault either. */
+static int next_from_stdin(struct item_ids *ids, const char **id, size_t *length, struct error *err)
+{
+    const char *fault;
+    int more;
+
+    do
+        more = next_piece(ids, id, length, err);
+    while (more > 0 && *length == 0 && ids->end == '\n');
+    if (more <= 0)
+        return more;
     fault = item_id_fault(*id, *length, ids->end == '\n');
     if (fault)
         return error_set(err, ERR_USAGE,

@@ -33,11 +33,11 @@ static int read_filter(const struct args *args, struct execution_filter *filter,
 {
     *filter = (struct execution_filter){.outcome = args_get(args, "outcome"),
                                         .state = args_get(args, "state"),
-                                        .session = args_get(args, "session"),
                                         .name = args_get(args, "name"),
                                         .since = NO_INT,
                                         .limit = DEFAULT_LIMIT};
-    if (read_since(args_get(args, "since"), &filter->since, err) < 0 ||
+    if (session_named(args, NO_WORD, &filter->session, err) ||
+        read_since(args_get(args, "since"), &filter->since, err) < 0 ||
         args_integer(args, "limit", 1, &filter->limit, err) < 0)
         return -1;
     if (args_has(args, "all"))
@@ -107,7 +107,7 @@ static int run_list(struct cli *cli, const struct args *args)
 static const struct option options[] = {
     {0, "outcome", "success|incomplete|failed|cancelled", "only those with this outcome"},
     {0, "state", "queued|running|finished", "only those in this state"},
-    {0, "session", "ID", "only those of this session"},
+    {'s', "session", "ID", "only those of this session"},
     {0, "since", "WHEN", "only those begun since: a duration ago (2h, 7d), or an RFC 3339 time"},
     {0, "name", "NAME", "only those of this name"},
     {'n', "limit", "N", "how many at most (20)"},

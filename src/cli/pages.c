@@ -10,6 +10,7 @@
 #include <supervise/base/text.h>
 #include <supervise/cli/words.h>
 #include <supervise/domain/duration.h>
+#include <supervise/domain/phases.h>
 #include <supervise/supervisor/log_reader.h>
 
 enum { TAIL_LINES = 10, SESSION_EXECUTIONS = 10, PAGE_LINES = 10 };
@@ -275,20 +276,57 @@ static int session_executions(struct cli *cli, const struct session *session, st
     return 0;
 }
 
+/* What is to be waited for, by its number, since several may be in flight: the newest that drives the
+ * session, else the newest; NO_INT where none is any more. */
+static int in_flight(struct cli *cli, const char *id, int64_t *number, struct error *err)
+{
+    struct execution_filter filter = {.session = id, .since = NO_INT, .limit = NO_INT, .in_flight = true};
+    struct execution_list list = {0};
+
+    *number = NO_INT;
+    if (executions_list(cli->ledger, &filter, &list, err) < 0)
+        return -1;
+    for (size_t i = list.count; i-- > 0;)
+        if (list.items[i]->drives == 1 || (*number == NO_INT && i == 0))
+            *number = list.items[i]->id;
+    execution_list_free(&list);
+    return 0;
+}
+
+/* The first phase to which its workflow leads from here, as a shell takes it; NULL where none is left of this
+ * round. The caller frees. */
+static char *next_phase(const struct session *session)
+{
+    json_t *definition = session->definition ? json_loads(session->definition, 0, NULL) : NULL;
+    const json_t *targets =
+        phase_final(definition, session->phase) ? NULL : phase_targets(definition, session->phase);
+    json_t *command = json_pack("[O*]", json_array_get(targets, 0));
+    AUTOFREE char *text = json_array_size(command) ? json_dumps(command, JSON_COMPACT) : NULL;
+
+    json_decref(command);
+    json_decref(definition);
+    return text ? words_command(text) : NULL;
+}
+
 /* What to do next, and how it is typed. */
-static void next_line(const struct session *session)
+static int next_line(struct cli *cli, const struct session *session, struct error *err)
 {
     static const char *const commands[][2] = {
-        {"wait", "wait"}, {"resume", "resume"}, {"close", "session close"}, {"reopen", "session begin"}};
-    const char *command = NULL;
+        {"resume", "resume"}, {"close", "session close"}, {"reopen", "session begin"}};
+    AUTOFREE char *command = NULL, *phase = NULL;
+    int64_t number = NO_INT;
 
+    if (strcmp(session->next, "wait") == 0 && in_flight(cli, session->id, &number, err) < 0)
+        return -1;
+    if (number != NO_INT)
+        command = mem_printf("wait %" PRId64, number);
+    if (strcmp(session->next, "advance") == 0 && (phase = next_phase(session)))
+        command = mem_printf("session advance %s --session %s", phase, session->id);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i][0], session->next) == 0)
-            command = commands[i][1];
-    if (command)
-        words_linef("Next", "%s: supervise %s %s", session->next, command, session->id);
-    else
-        words_line("Next", session->next);
+            command = mem_printf("%s %s", commands[i][1], session->id);
+    words_linef("Next", "%s%s%s", session->next, command ? ": supervise " : "", command ? command : "");
+    return 0;
 }
 
 int session_page(struct cli *cli, const struct session *session, struct error *err)
@@ -299,7 +337,8 @@ int session_page(struct cli *cli, const struct session *session, struct error *e
     words_linef("Status", "%s%s%s", session->status, session->close_reason ? ", " : "",
                 session->close_reason ? session->close_reason : "");
     words_line("Completeness", session->completeness);
-    next_line(session);
+    if (next_line(cli, session, err) < 0)
+        return -1;
     words_line("Workflow", session->workflow);
     phase_lines(session);
     round_lines(session);

@@ -17,10 +17,11 @@ static const char *text_of(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-/* "███░░░░░░░ 3/10"; "" where nothing was counted. The caller frees. */
-static char *progress_of(const json_t *step)
+/* Of a step, or of the items of a stage: "███░░░░░░░ 3/10"; "" where nothing was counted. The caller frees.
+ */
+static char *progress_of(const json_t *counted)
 {
-    const json_t *done = json_object_get(step, "done"), *total = json_object_get(step, "total");
+    const json_t *done = json_object_get(counted, "done"), *total = json_object_get(counted, "total");
     json_int_t of = json_integer_value(total);
     struct buf out = {0};
 
@@ -63,14 +64,35 @@ static void step_row(struct table *table, const json_t *step)
     table_cell(table, error ? error : text_of(step, "message"), error ? style : NULL);
 }
 
+/* "12 items done, 1 failed", as far as the bar beside it doesn't say so; "" where there are none. The caller
+ * frees. */
+static char *items_of(const json_t *items)
+{
+    json_int_t done = json_integer_value(json_object_get(items, "done"));
+    json_int_t failed = json_integer_value(json_object_get(items, "failed"));
+    bool bar = json_integer_value(json_object_get(items, "total")) > 0;
+    struct buf out = {0};
+
+    if (items && !bar)
+        buf_printf(&out, "%lld item%s done", (long long)done, done == 1 ? "" : "s");
+    if (failed > 0)
+        buf_printf(&out, "%s%lld failed", out.len ? ", " : "", (long long)failed);
+    return buf_take(&out);
+}
+
 static void stage_row(struct table *table, const json_t *stage)
 {
+    const json_t *items = json_object_get(stage, "items");
     const char *style, *label = state_label(text_of(stage, "state"), &style);
+    bool failed = json_integer_value(json_object_get(items, "failed")) > 0;
+    AUTOFREE char *progress = progress_of(items), *counted = items_of(json_is_null(items) ? NULL : items);
 
     table_cell(table, text_of(stage, "name"), "1");
     table_cell(table, label, style);
-    for (int rest = 0; rest < 4; rest++)
-        table_cell(table, NULL, NULL);
+    table_cell(table, NULL, NULL);
+    table_cell(table, NULL, NULL);
+    table_cell(table, progress, NULL);
+    table_cell(table, counted, failed ? "31" : NULL);
 }
 
 /* Whole, however wide: in the table they are cut. */

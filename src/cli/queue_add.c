@@ -90,11 +90,10 @@ static int add(struct cli *cli, struct queue_request request, struct error *err)
 
 static int check(const struct args *args, struct error *err)
 {
-    const char *session = args_get(args, "session"), *name = args_get(args, "name");
-    const char *stages = args_get(args, "stages"), *fault = session ? session_id_fault(session) : NULL;
+    const char *session, *name = args_get(args, "name"), *stages = args_get(args, "stages");
 
-    if (fault)
-        return error_set(err, ERR_USAGE, "cannot use \"%s\" as a session id: it %s", session, fault);
+    if (session_named(args, NO_WORD, &session, err))
+        return -1;
     if (name && (!*name || strlen(name) > 256 || !utf8_valid(name, strlen(name))))
         return error_set(err, ERR_USAGE, "cannot use \"%s\" as a name: it must be 1 to 256 bytes of UTF-8",
                          name);

@@ -10,25 +10,8 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/say.h>
 #include <supervise/base/text.h>
-#include <supervise/domain/id.h>
 
 enum { DEFAULT_LIMIT = 20 };
-
-int session_named(const struct args *args, size_t at, const char **id, struct error *err)
-{
-    const char *fault;
-
-    *id = args_get(args, "session");
-    if (*id && args->word_count > at)
-        return error_set(err, ERR_USAGE, "the session is named twice: as \"%s\" and as \"%s\"", *id,
-                         args->words[at]);
-    if (args->word_count > at)
-        *id = args->words[at];
-    fault = *id ? session_id_fault(*id) : NULL;
-    if (fault)
-        return error_set(err, ERR_USAGE, "cannot take \"%s\" as a session's id: it %s", *id, fault);
-    return 0;
-}
 
 int session_say_drift(struct cli *cli, const char *id, struct error *err)
 {
@@ -170,31 +153,54 @@ static int run_show(struct cli *cli, const struct args *args)
     return 0;
 }
 
+struct listing {
+    struct cli *cli;
+    size_t count;
+    struct json_rows rows; /* --json */
+    struct table *table;   /* else NULL */
+};
+
+/* Each goes out as it comes: there may be more of them than fit into memory. */
+static int list_one(const struct session *session, void *context)
+{
+    struct listing *listing = context;
+
+    listing->count++;
+    if (listing->table)
+        sessions_table_row(listing->table, session);
+    else
+        json_rows_add(&listing->rows, session_json(listing->cli, session));
+    return ferror(stdout);
+}
+
 static int run_list(struct cli *cli, const struct args *args)
 {
-    struct session_list list = {0};
+    struct listing listing = {.cli = cli};
     int64_t limit = DEFAULT_LIMIT;
     struct error err;
+    int result;
 
-    if (args_integer(args, "limit", 1, &limit, &err) < 0 || cli_ledger(cli, LEDGER_READ, &err) < 0 ||
-        sessions_list(cli->ledger, args_get(args, "status"), args_has(args, "all") ? NO_INT : limit, &list,
-                      &err) < 0)
+    if (args_integer(args, "limit", 1, &limit, &err) < 0 || cli_ledger(cli, LEDGER_READ, &err) < 0)
+        return cli_fail(&err);
+    listing.table = cli->json ? NULL : sessions_table_new();
+    result = sessions_each(cli->ledger, args_get(args, "status"), args_has(args, "all") ? NO_INT : limit,
+                           list_one, &listing, &err);
+    if (listing.table)
+        table_print(listing.table, cli);
+    if (result)
         return cli_fail(&err);
     if (cli->json)
-        json_print(sessions_json(cli, &list), false);
-    else if (list.count > 0)
-        sessions_table(cli, &list);
-    else
+        json_rows_end(&listing.rows);
+    else if (listing.count == 0)
         say("%s", args->given_count > 0 ? "no session is like that" : "no session is recorded yet");
-    session_list_free(&list);
     return 0;
 }
 
 /* --- the verbs --- */
 
 static const struct option begin_options[] = {
-    {0, "session", "ID", "its id; without it the calling execution's session goes on, or a new id is made"},
-    {0, "workflow", "NAME", "the workflow it passes through"},
+    {'s', "session", "ID", "its id; without it the calling execution's session goes on, or a new id is made"},
+    {'w', "workflow", "NAME", "the workflow it passes through"},
     {0, NULL, NULL, NULL},
 };
 
@@ -210,7 +216,7 @@ const struct verb verb_session_begin = {
 };
 
 static const struct option show_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
+    {'s', "session", "ID", "the session; without it the calling execution's, or the only active one"},
     {0, NULL, NULL, NULL},
 };
 

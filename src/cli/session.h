@@ -4,9 +4,6 @@
 
 #include <supervise/cli/cli.h>
 
-/* The id given as the word `at`, or with --session; NULL where neither was. */
-int session_named(const struct args *args, size_t at, const char **id, struct error *err);
-
 /* Where the configuration says otherwise of its workflow than the session does: one line on stderr. */
 int session_say_drift(struct cli *cli, const char *id, struct error *err);
 

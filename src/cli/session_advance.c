@@ -88,7 +88,7 @@ static int run_complete_round(struct cli *cli, const struct args *args)
 }
 
 static const struct option advance_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
+    {'s', "session", "ID", "the session; without it the calling execution's, or the only active one"},
     {0, "round", "N", "only if this begins round N, the next one"},
     {0, "data", "FILE", "JSON to be kept with the event; \"-\" is stdin"},
     {0, NULL, NULL, NULL},
@@ -96,18 +96,18 @@ static const struct option advance_options[] = {
 
 const struct verb verb_session_advance = {
     .name = "session advance",
-    .synopsis = "[OPTIONS] PHASE",
+    .synopsis = "[OPTIONS] PHASE [ID]",
     .summary = "go on to a phase, along an edge of the workflow; a final one completes the round",
     .examples = "supervise session advance analysis  # inside a run: the session that it drives\n"
-                "supervise session advance context --session review-42 --round 2  # the next round\n",
+                "supervise session advance context review-42 --round 2  # the next round\n",
     .options = advance_options,
     .words_min = 1,
-    .words_max = 1,
+    .words_max = 2,
     .run = run_advance,
 };
 
 static const struct option complete_round_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
+    {'s', "session", "ID", "the session; without it the calling execution's, or the only active one"},
     {0, "data", "FILE", "JSON to be kept with the event; \"-\" is stdin"},
     {0, NULL, NULL, NULL},
 };

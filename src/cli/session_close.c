@@ -72,7 +72,7 @@ static int run_close(struct cli *cli, const struct args *args)
 }
 
 static const struct option close_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or the only active one"},
+    {'s', "session", "ID", "the session; without it the calling execution's, or the only active one"},
     {0, "accept-failed", NULL, "items that have failed are no obstacle"},
     {0, "abort", NULL, "close it as aborted, wherever it is"},
     {0, "why", "TEXT", "with --abort: the reason, kept with the record"},

@@ -56,7 +56,7 @@ static int run_link(struct cli *cli, const struct args *args)
 }
 
 static const struct option link_options[] = {
-    {0, "session", "ID", "the session; without ID the calling execution's, or the only active one"},
+    {'s', "session", "ID", "the session; without ID the calling execution's, or the only active one"},
     {0, NULL, NULL, NULL},
 };
 

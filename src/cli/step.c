@@ -8,7 +8,7 @@
 #include <supervise/supervisor/liveness.h>
 
 const struct option step_options[] = {
-    {0, "session", "ID", "the session; without it the calling execution's, or one of its own"},
+    {'s', "session", "ID", "the session; without it the calling execution's, or one of its own"},
     {0, "stage", "NAME", "the stage of the step; without it where the step is declared, else main"},
     {0},
 };
@@ -47,10 +47,10 @@ int step_send(struct cli *cli, const struct args *args, struct step_report *repo
     int result;
 
     *reported = (struct step_reported){0};
-    if (step_read_name(args->words[0], args_get(args, "stage"), &stage, &name, err) ||
+    if (session_named(args, NO_WORD, &report->session, err) ||
+        step_read_name(args->words[0], args_get(args, "stage"), &stage, &name, err) ||
         cli_ledger_existing(cli, err) || cli_caller(cli, &report->execution, err))
         return -1;
-    report->session = args_get(args, "session");
     report->stage = stage;
     report->name = name;
     result = send_report(cli, report, reported, err);

@@ -109,6 +109,9 @@ static size_t widest(const struct table *table, const size_t widths[TABLE_COLUMN
 
 static void fit(const struct table *table, size_t widths[TABLE_COLUMNS], size_t width)
 {
+    for (size_t i = table->columns; width > 0 && i-- > 0 && line_width(widths) > width;)
+        if (table->column[i].yields == YIELDS_WHOLE)
+            widths[i] = 0;
     for (size_t i = 0; width > 0 && i < sizeof cuts / sizeof *cuts; i++) {
         size_t column;
 

@@ -50,16 +50,16 @@ void executions_table(struct cli *cli, const struct execution_list *list)
     table_print(table, cli);
 }
 
-static void session_row(struct table *table, const struct session *session)
+void sessions_table_row(struct table *table, const struct session *session)
 {
     AUTOFREE char *phase = words_phase(session->phase, session->phase_number, session->phase_count);
     AUTOFREE char *round = mem_printf("%lld", (long long)session->round);
     AUTOFREE char *totals = words_totals(session->totals);
     AUTOFREE char *updated = words_age(session->updated_at);
 
+    /* That it is active or closed follows from its completeness. */
     table_cell(table, session->id, NULL);
     table_cell(table, session->workflow, NULL);
-    table_cell(table, session->status, NULL);
     table_cell(table, session->completeness, NULL);
     table_cell(table, phase, NULL);
     table_cell(table, round, NULL);
@@ -68,20 +68,24 @@ static void session_row(struct table *table, const struct session *session)
     table_cell(table, strcmp(session->next, "none") == 0 ? NULL : session->next, NULL);
 }
 
-void sessions_table(struct cli *cli, const struct session_list *list)
+struct table *sessions_table_new(void)
 {
     /* The id is what every verb wants to be given: it goes whole for as long as it can. */
     static const struct column columns[] = {
-        {"SESSION", YIELDS_LATE}, {"WORKFLOW", YIELDS_FIRST},
-        {"STATUS", YIELDS_LAST},  {"COMPLETENESS", YIELDS_FIRST},
-        {"PHASE", YIELDS_FIRST},  {"ROUND", YIELDS_LAST},
-        {"TOTALS", YIELDS_FIRST}, {"UPDATED", YIELDS_LAST},
-        {"NEXT", YIELDS_FIRST},   {NULL, YIELDS_LAST},
+        {"SESSION", YIELDS_LATE}, {"WORKFLOW", YIELDS_WHOLE}, {"COMPLETENESS", YIELDS_NEXT},
+        {"PHASE", YIELDS_NEXT},   {"ROUND", YIELDS_LAST},     {"TOTALS", YIELDS_WHOLE},
+        {"UPDATED", YIELDS_LAST}, {"NEXT", YIELDS_LAST},      {NULL, YIELDS_LAST},
     };
-    struct table *table = table_new(columns);
+
+    return table_new(columns);
+}
+
+void sessions_table(struct cli *cli, const struct session_list *list)
+{
+    struct table *table = sessions_table_new();
 
     for (size_t i = 0; i < list->count; i++)
-        session_row(table, list->items[i]);
+        sessions_table_row(table, list->items[i]);
     table_print(table, cli);
 }
 

@@ -301,9 +301,9 @@ static int read_stage(const struct reading *reading, json_t *stages, const struc
         return fail(reading, table->line, "a stage without a name");
     if (name->type != TOML_STRING)
         return expected(reading, "stage.name", "a name", name);
-    if (stage_name_fault(name->as.string.data))
+    if (stage_fault(name->as.string.data))
         return fail(reading, name->line, "cannot take \"%.200s\" as the name of a stage: it %s",
-                    name->as.string.data, stage_name_fault(name->as.string.data));
+                    name->as.string.data, stage_fault(name->as.string.data));
     json_array_foreach(stages, i, other)
         if (strcmp(json_string_value(json_object_get(other, "name")), name->as.string.data) == 0)
             return fail(reading, name->line, "stage \"%s\" stands twice", name->as.string.data);

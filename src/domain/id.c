@@ -59,8 +59,12 @@ const char *label_fault(const char *label)
 
 const char *stage_fault(const char *stage)
 {
+    size_t length = strlen(stage);
+
     if (strchr(stage, '/') || strstr(stage, ".."))
         return "has a \"/\" or \"..\", which stand between names";
+    if (length > 0 && (stage[0] == '.' || stage[length - 1] == '.'))
+        return "begins or ends with \".\", where A..B would be cut";
     return label_fault(stage);
 }
 

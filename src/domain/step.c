@@ -37,13 +37,13 @@ enum step_status step_status_from_name(const char *name)
     return STATUS_NONE;
 }
 
-const char *step_verb_name(enum step_verb verb)
+const char *step_verb_words(enum step_verb verb)
 {
-    static const char *const names[] = {[STEP_START] = "start",
-                                        [STEP_PROGRESS] = "progress",
-                                        [STEP_DONE] = "done",
-                                        [STEP_ERROR] = "error",
+    static const char *const words[] = {[STEP_START] = "start",
+                                        [STEP_PROGRESS] = "report progress of",
+                                        [STEP_DONE] = "end",
+                                        [STEP_ERROR] = "end",
                                         [STEP_SKIP] = "skip"};
 
-    return names[verb];
+    return words[verb];
 }

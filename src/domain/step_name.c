@@ -7,6 +7,7 @@
 
 #include <supervise/base/buf.h>
 #include <supervise/base/text.h>
+#include <supervise/domain/id.h>
 
 enum { NAMES_MAX = 256 };
 static const char UNDECLARED_STAGE[] = "main";
@@ -24,17 +25,6 @@ const char *step_name_fault(const char *name)
     return text_has_controls(name) ? "holds a control character" : NULL;
 }
 
-const char *stage_name_fault(const char *name)
-{
-    size_t length = strlen(name);
-
-    if (strchr(name, '/'))
-        return "holds a \"/\", which ends the name of a stage";
-    if (strstr(name, "..") || (length > 0 && (name[0] == '.' || name[length - 1] == '.')))
-        return "has a \".\" where --stages A..B would be cut";
-    return step_name_fault(name);
-}
-
 int step_read_name(const char *word, const char *option, char **stage, char **name, struct error *err)
 {
     const char *slash = option ? NULL : strchr(word, '/');
@@ -42,7 +32,7 @@ int step_read_name(const char *word, const char *option, char **stage, char **na
 
     *stage = slash ? mem_strndup(word, (size_t)(slash - word)) : mem_strdup(option);
     *name = mem_strdup(slash ? slash + 1 : word);
-    if (*stage && (fault = stage_name_fault(*stage)))
+    if (*stage && (fault = stage_fault(*stage)))
         error_set(err, ERR_USAGE, "cannot take \"%s\" as the name of a stage: it %s", *stage, fault);
     else if ((fault = step_name_fault(*name)))
         error_set(err, ERR_USAGE, "cannot take \"%s\" as the name of a step: it %s", *name, fault);

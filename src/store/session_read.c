@@ -50,7 +50,13 @@ static const char SOURCE[] =
     "         UNION ALL SELECT name, 1000000 + id FROM steps WHERE session = s.id AND stage = g.name) i"
     "        GROUP BY i.name) n"
     "      LEFT JOIN current_steps k ON k.session = s.id AND k.stage = g.name AND k.name = n.name"
-    "      ORDER BY n.place) o))))"
+    "      ORDER BY n.place) o)), 'items', json("
+    "     (SELECT CASE WHEN i.done OR i.failed OR t.total IS NOT NULL THEN"
+    "        json_object('done', i.done, 'failed', i.failed, 'total', t.total) END"
+    "      FROM (SELECT count(iif(status = 'done', 1, NULL)) AS done, count(iif(status = 'failed', 1, NULL)) "
+    "AS failed"
+    "            FROM items WHERE session = s.id AND stage = g.name) i"
+    "      LEFT JOIN stage_totals t ON t.session = s.id AND t.stage = g.name))))"
     "   FROM (SELECT * FROM stages WHERE session = s.id ORDER BY position) g) AS stages,"
     "  (SELECT json_group_array(e.uid) FROM (SELECT uid FROM executions WHERE session = s.id ORDER BY id) e)"
     "   AS executions, s.definition,"
@@ -98,17 +104,43 @@ static int load_list(struct ledger *ledger, sqlite3_stmt *statement, struct sess
     return step;
 }
 
+/* The active ones are few among many, and an index holds them, where the text itself says that they are
+ * meant; sorted they are by us, lest all that began are looked at in their order. */
+static sqlite3_stmt *select_listed(struct ledger *ledger, const char *status, int64_t limit,
+                                   struct error *err)
+{
+    static const char *const for_a_page[] = {"definition", "rounds", "needs", NULL};
+    bool active = status && strcmp(status, "active") == 0;
+    AUTOFREE char *sql =
+        sql_select(session_fields, session_field_count, for_a_page, SOURCE,
+                   active ? "WHERE status = 'active' ORDER BY +started_at DESC, id DESC LIMIT ?2"
+                          : "WHERE ?1 IS NULL OR status = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2");
+
+    return sql_bind(ledger, err, sql, "ti", status, limit == NO_INT ? (int64_t)-1 : limit);
+}
+
 int sessions_list(struct ledger *ledger, const char *status, int64_t limit, struct session_list *list,
                   struct error *err)
 {
-    static const char *const for_a_page[] = {"definition", "rounds", "needs", NULL};
-    AUTOFREE char *sql =
-        sql_select(session_fields, session_field_count, for_a_page, SOURCE,
-                   "WHERE ?1 IS NULL OR status = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2");
-    AUTOSTMT sqlite3_stmt *statement =
-        sql_bind(ledger, err, sql, "ti", status, limit == NO_INT ? (int64_t)-1 : limit);
+    AUTOSTMT sqlite3_stmt *statement = select_listed(ledger, status, limit, err);
 
     return statement ? load_list(ledger, statement, list, err) : -1;
+}
+
+int sessions_each(struct ledger *ledger, const char *status, int64_t limit,
+                  int (*each)(const struct session *, void *), void *context, struct error *err)
+{
+    AUTOSTMT sqlite3_stmt *statement = select_listed(ledger, status, limit, err);
+    int step = statement ? 1 : -1, stop = 0;
+
+    while (step > 0 && !stop && (step = sql_step(ledger, statement, err)) > 0) {
+        struct session session = {0};
+
+        sql_load(statement, session_fields, session_field_count, &session);
+        stop = each(&session, context);
+        sql_unload(session_fields, session_field_count, &session);
+    }
+    return step < 0 ? -1 : 0;
 }
 
 int session_get(struct ledger *ledger, const char *id, struct session **session, struct error *err)

@@ -161,7 +161,7 @@ static int settle_holder(struct ledger *ledger, const struct step_report *report
     return error_set(err, ERR_INVARIANT,
                      "cannot %s step %s/%s: #%lld runs it; wait for its end, or end it with `supervise "
                      "cancel %lld`",
-                     step_verb_name(report->verb), reported->stage, report->name,
+                     step_verb_words(report->verb), reported->stage, report->name,
                      (long long)sqlite3_column_int64(statement, 0),
                      (long long)sqlite3_column_int64(statement, 0));
 }
@@ -237,10 +237,7 @@ static int refuse(const struct step_report *report, const struct step_reported *
     };
 
     return error_set(err, ERR_ILLEGAL, "cannot %s step %s/%s: it is %s (attempt %lld); %s",
-                     report->verb == STEP_PROGRESS ? "report progress of"
-                     : report->verb == STEP_SKIP   ? "skip"
-                                                   : "end",
-                     reported->stage, report->name,
+                     step_verb_words(report->verb), reported->stage, report->name,
                      standing->status == STATUS_ERROR ? "in error" : step_status_name(standing->status),
                      (long long)standing->attempt, advice[standing->status]);
 }

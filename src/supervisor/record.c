@@ -135,14 +135,14 @@ static int take_checkpoint(struct life *life, struct error *err)
     const struct run_plan *plan = life->plan;
     struct checkpoint *checkpoint;
     AUTOFREE char *data = NULL;
-    int result;
+    int result = 0;
 
     if (!plan->resume_from)
         return 0;
     if (checkpoint_get(life->ledger, plan->session, plan->resume_from, &checkpoint, &data, err))
         return -1;
-    result =
-        checkpoint_file_write(&life->checkpoint, life->uid, data, data ? (size_t)checkpoint->size : 0, err);
+    if (data) /* else there is nothing to go on from but counters */
+        result = checkpoint_file_write(&life->checkpoint, life->uid, data, (size_t)checkpoint->size, err);
     checkpoint_free(checkpoint);
     return result;
 }

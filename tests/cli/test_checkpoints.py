@@ -343,6 +343,12 @@ class Resume(Checkpoints):
         result = self.run_supervise("-s", "job", "--resume-from", "page-7", "--", "sh", "-c", script)
         self.assertEqual("inner: .\n", result.out)
 
+    def test_counters_alone_are_no_file(self):
+        self.save("--id", "counters", "--steps", "3")
+        script = 'test -z "${SUPERVISE_CHECKPOINT+set}"'
+        self.assert_code(75, self.run_supervise("-s", "job", "--resume-from", "counters", "--", "sh", "-c", script,
+                                                env={"SUPERVISE_CHECKPOINT": "/outer"}))
+
     def test_resume_goes_on_from_the_newest_with_data(self):
         self.assert_code(75, self.run_supervise("-s", "job", "--", "sh", "-c", LOOK + " | od -An -tx1"))
         self.save("--id", "page-8", "--data", "-", feed=b"eight\n")

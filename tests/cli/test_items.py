@@ -111,9 +111,17 @@ class Items(Case):
         self.assertNotIn("\x1b", self.ok("item", "list").out)
         self.ok("item", "done", "--", "-odd", "two\nlines of a word")
 
+    def test_an_empty_line_is_no_id(self):
+        self.begin()
+        self.assertEqual("a\nb\n", self.ok("item", "remaining", feed=b"\n\na\n\nb\n\n").out)
+        self.ok("item", "done", "-", feed=b"a\n" + b"\n" * 100_000 + b"b")
+        self.assertEqual(["a", "b"], self.done())
+        self.assertEqual("", self.ok("item", "remaining", feed=b"\n").out)
+        self.refused(2, ["id 1", "empty"], "item", "remaining", "-0", feed=b"\0a\0")
+
     def test_a_batch_with_one_bad_id_changes_nothing_and_names_it(self):
         self.begin()
-        for feed, words in ((b"a\n\nb\n", ["line 2", "empty"]), (b"a\nb\r\n", ["line 2", "control", "-0"]),
+        for feed, words in ((b"a\nb\r\n", ["line 2", "control", "-0"]), (b"a\n\n\n\r\n", ["line 4", "control"]),
                             (b"a\n\xff\n", ["line 2", "not UTF-8"]), (b"a\nb\n" + b"x" * 65536, ["line 3", "4096"]),
                             (b"a\n" + b"x" * 300_000 + b"\nb\n", ["line 2", "4096"]), (b"a\0b\n", ["line 1"])):
             for verb in (["done", "-"], ["failed", "-"], ["remaining"]):

@@ -62,7 +62,7 @@ class SessionCase(ReplayCase):
         return self.assert_code(code, self.run_supervise(*options, "--", "sh", "-c", script, **how), script)
 
     def item_failed(self, id="S", name="one"):
-        self.sql("INSERT INTO items (session, stage, id, status, at) VALUES (?, 'main', ?, 'failed', 1)", id, name)
+        self.ok("item", "failed", name, "--session", id)
 
 
 class Advance(SessionCase):
@@ -222,6 +222,17 @@ class Data(SessionCase):
         (self.work / "bad.json").write_text('{\n "a": }')
         self.assertIn("bad.json: it is no JSON: line 2", self.refused(7, "complete-round", "--data", "bad.json"))
         self.refused(4, "complete-round", "--data", "missing.json")
+
+    def test_a_number_that_no_reader_would_get_back_is_named(self):
+        self.begin()
+        for number in (b"9223372036854775808", b"-9223372036854775809", b"1" * 30, b"1e400", b"-1e400"):
+            said = self.refused(7, "complete-round", "--data", "-", feed=b'{"n":\n ' + number + b"}")
+            self.assertRegex(said, "line 2, column [0-9]+: the number is too large.*write it as a string")
+        self.ok("session", "complete-round", "--data", "-", feed=b"[9223372036854775807, -9223372036854775808, 1e308]")
+        self.assertEqual([2**63 - 1, -2**63, 1e308], self.event("S", "round_completed")["data"]["data"])
+
+    def test_data_that_cannot_be_read_changes_nothing(self):
+        self.begin()
         self.refused(1, "complete-round", "--data", ".")
         self.refused(1, "complete-round", "--data", "-", before=lambda: os.close(0))
 
@@ -396,8 +407,10 @@ class Close(SessionCase):
         self.config('[workflow.book]\nphases = ["a", "b"]\n[[workflow.book.stage]]\nname = "s"\nsteps = ["x", "y"]\n')
         self.begin(workflow="book")
         self.item_failed()
+        self.ok("step", "error", "s/z", "no", "--session", "S")
         line = self.refused(6, "close")
-        for need in ("round 1 is not complete (phase a)", "step s/x has not begun", "step s/y has not begun", "item main/one has failed"):
+        for need in ("round 1 is not complete (phase a)", "step s/x has not begun", "step s/y has not begun",
+                     "step s/z is in error", "item main/one has failed"):
             self.assertIn(need, line)
 
     def test_failed_items_may_be_accepted_and_nothing_else(self):

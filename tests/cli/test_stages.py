@@ -2,7 +2,7 @@
 
 import unittest
 
-from harness import Case
+from harness import Case, wait_for
 from terminal import TerminalCase
 
 WORKFLOWS = """
@@ -184,6 +184,47 @@ class Page(TerminalCase):
         self.assertIn("\nNext:         advance\n", self.ok("status", "s").out)
         self.assert_code(75, self.run_supervise("-s", "s", "--", "true"))
         self.assertIn("\nNext:         resume: supervise resume s\n", self.ok("status", "s").out)
+
+    def test_next_names_the_phase_to_go_to(self):
+        self.config('[workflow.w]\nphases = ["first", "the second", "last"]\n[[workflow.w.stage]]\nname = "a"\nsteps = ["x"]\n')
+        self.ok("session", "begin", "p", "--workflow", "w")
+        self.assertIn("\nNext:         advance: supervise session advance 'the second' --session p\n",
+                      self.ok("session", "show", "p").out)
+        for phase in ("the second", "last"):
+            self.ok("session", "advance", phase, "--session", "p")
+        self.assertIn("\nNext:         advance\n", self.ok("session", "show", "p").out)  # what is left is a step
+
+    def test_next_waits_for_the_one_that_drives(self):
+        self.config("")
+        driver = self.start("-s", "w", "--", "sh", "-c", "supervise -- sleep 1000; true")
+        rows = wait_for(lambda: (found := self.sql("SELECT id FROM executions WHERE session = 'w'"))[1:] and found,
+                        "the driver and its helper")
+        number = self.sql("SELECT id FROM executions WHERE drives = 1")
+        self.assertEqual([(1,), (2,)], rows)
+        self.assertEqual([(1,)], number)
+        self.assertIn("\nNext:         wait: supervise wait 1\n", self.ok("session", "show", "w").out)
+        waiting = self.start("wait", "1")
+        self.ok("cancel", "2")
+        self.ok("cancel", "1")
+        driver.finish()
+        waiting.finish()
+
+    def test_items_stand_beside_their_stage(self):
+        self.ok("item", "remaining", "-s", "s", "--stage", "print", feed=b"".join(b"%d\n" % n for n in range(10)))
+        self.ok("item", "done", "-s", "s", "--stage", "print", "1", "2", "3")
+        self.ok("item", "failed", "-s", "s", "--stage", "print", "4")
+        self.ok("item", "done", "-s", "s", "--stage", "loose", "1")
+        self.ok("item", "remaining", "-s", "s", "--stage", "due", feed=b"1\n")
+        items = {stage["name"]: (stage["state"], stage["items"]) for stage in self.json("session", "show", "s")["stages"]}
+        self.assertEqual({"extract": ("error", None), "layout": ("done", None),
+                          "print": ("idle", {"done": 3, "failed": 1, "total": 10}),
+                          "due": ("idle", {"done": 0, "failed": 0, "total": 1}),
+                          "loose": ("idle", {"done": 1, "failed": 0, "total": None})}, items)
+        self.assertEqual(["extract", "layout", "print", "due", "loose"], list(items))
+        lines = self.pipeline("status", "s")
+        for words in (["print", "○", "idle", "███░░░░░░░", "3/10", "1", "failed"], ["due", "○", "idle", "░" * 10, "0/1"],
+                      ["loose", "○", "idle", "1", "item", "done"]):
+            self.assertIn(words, [line.split() for line in lines])
 
     def test_an_execution_shows_that_of_its_session(self):
         self.assert_code(75, self.run_supervise("-s", "s", "--", "true"))

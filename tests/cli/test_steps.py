@@ -273,9 +273,10 @@ class Holders(StepCase):
     def test_a_step_is_its_executions_while_that_lives(self):
         self.begin()
         running, row = self.hold()
-        for verb in ("start", "done", "progress"):
-            self.refused(6, "step", verb, "--session", "s", "x", says=f"#{row['id']} runs it")
-        self.refused(6, "step", "error", "--session", "s", "x", "why", says=f"#{row['id']} runs it")
+        for words, verb, *more in (("start", "start"), ("end", "done"), ("report progress of", "progress"),
+                                   ("end", "error", "why")):
+            self.refused(6, "step", verb, "--session", "s", "x", *more,
+                         says=f"cannot {words} step main/x: #{row['id']} runs it")
         other = self.assert_code(6, self.run_supervise("-s", "s", "--", "supervise", "step", "done", "x"))
         self.assertIn(f"#{row['id']} runs it", other.err)
         self.ok("cancel", "holder")

@@ -76,6 +76,9 @@ static void what_is_wrong_with_a_label_or_a_stage_is_said(void **state)
         {"tokens.input", NULL, NULL},
         {"a/b", NULL, "between names"},
         {"a..b", NULL, "between names"},
+        {"v1.2", NULL, NULL},
+        {".v1", NULL, "begins or ends"},
+        {"v1.", NULL, "begins or ends"},
         {"", "empty", "empty"},
         {"-x", "begins with '-'", "begins with '-'"},
         {"a\tb", "control", "control"},
@@ -95,6 +98,7 @@ static void what_is_wrong_with_a_label_or_a_stage_is_said(void **state)
     assert_fault(label_fault(longest), "longer than 128");
     longest[LABEL_MAX] = '\0';
     assert_null(label_fault(longest));
+    assert_null(stage_fault(longest));
 }
 
 static void what_is_wrong_with_an_item_is_said(void **state)

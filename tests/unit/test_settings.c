@@ -734,11 +734,11 @@ static void a_workflow_that_could_trap_a_session_is_refused(void **state)
          "t.toml:2: workflow.w.stage: expected tables [[workflow.NAME.stage]], found 1"},
         {"[[workflow.w.stage]]\nsteps = ['a']", "t.toml:1: workflow.w: a stage without a name"},
         {"[[workflow.w.stage]]\nname = 'a/b'",
-         "t.toml:2: workflow.w: cannot take \"a/b\" as the name of a stage: it holds a \"/\", which ends the "
-         "name of a stage"},
+         "t.toml:2: workflow.w: cannot take \"a/b\" as the name of a stage: it has a \"/\" or "
+         "\"..\", which stand between names"},
         {"[[workflow.w.stage]]\nname = 'a.'", "t.toml:2: workflow.w: cannot take \"a.\" as the name of a "
-                                              "stage: it has a \".\" where --stages A..B "
-                                              "would be cut"},
+                                              "stage: it begins or ends with \".\", where "
+                                              "A..B would be cut"},
         {"[[workflow.w.stage]]\nname = 1", "t.toml:2: workflow.w.stage.name: expected a name, found 1"},
         {"[[workflow.w.stage]]\nname = 'a'\nsteps = ['b',\n\"" LONG "\"]",
          "t.toml:4: workflow.w: cannot take \"" LONG "\" as the name of a step: it is longer than 128 bytes"},

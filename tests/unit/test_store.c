@@ -282,6 +282,46 @@ static void hot_statements_are_answered_by_an_index(void **state)
     }
 }
 
+static int keep_text(unsigned event, void *context, void *statement, void *text)
+{
+    char **kept = context;
+
+    (void)event;
+    (void)text;
+    free(*kept);
+    *kept = mem_strdup(sqlite3_sql(statement));
+    return 0;
+}
+
+/* What is asked is too long to be written here once more: it is taken from where it is asked. */
+static void lists_of_sessions_are_answered_by_an_index(void **state)
+{
+    static const struct {
+        const char *status, *looked_at;
+    } lists[] = {{"active", "SCAN s USING INDEX sessions_active\n"},
+                 {NULL, "SCAN s USING INDEX sessions_started\n"}};
+    static char plan[32768];
+    struct world *world = *state;
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        struct session_list list;
+        struct error err;
+        char *asked = NULL;
+
+        sqlite3_trace_v2(world->ledger->db, SQLITE_TRACE_STMT, keep_text, &asked);
+        if (sessions_list(world->ledger, lists[i].status, 20, &list, &err))
+            fail_msg("%s", err.text);
+        sqlite3_trace_v2(world->ledger->db, 0, NULL, NULL);
+        session_list_free(&list);
+        assert_non_null(asked);
+        plan_of(world, asked, plan, sizeof plan);
+        free(asked);
+        if (strncmp(plan, lists[i].looked_at, strlen(lists[i].looked_at)) != 0)
+            fail_msg("sessions that are %s are not looked up by %s%s",
+                     lists[i].status ? lists[i].status : "any", lists[i].looked_at, plan);
+    }
+}
+
 /* ---- The file ---- */
 
 static void the_file_is_0600_in_a_directory_0700(void **state)
@@ -408,6 +448,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_view_says_what_the_function_says_over_every_combination, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(hot_statements_are_answered_by_an_index, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lists_of_sessions_are_answered_by_an_index, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_file_is_0600_in_a_directory_0700, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_schema_is_refused_unchanged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_programs_database_is_refused_unchanged, set_up, tear_down),

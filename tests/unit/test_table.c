@@ -15,6 +15,7 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/text.h>
 #include <supervise/base/time.h>
+#include <supervise/cli/pages.h>
 #include <supervise/cli/words.h>
 
 static const struct column columns[] = {{"#", YIELDS_LAST},
@@ -40,8 +41,36 @@ static void print_rows(const char *color, bool named)
     fflush(stdout);
 }
 
-/* What print_rows() puts on a terminal of that width; 0: into a file. */
-static char *printed(unsigned short width, const char *color, bool named)
+static void print_sessions(const char *color, bool named)
+{
+    struct cli cli = {.color = color};
+    char *totals = "{\"steps\": 12, \"usage\": {\"tokens\": 40960}}";
+    struct session rich = {.id = "2026-01-12-feature-login",
+                           .workflow = "code-review",
+                           .status = "active",
+                           .completeness = "open",
+                           .next = "resume",
+                           .phase = "analysis",
+                           .phase_number = 2,
+                           .phase_count = 5,
+                           .round = 1,
+                           .updated_at = wall_now_ms(),
+                           .totals = totals};
+    struct session closed = rich;
+    struct session *items[] = {&rich, &closed};
+
+    (void)named;
+    closed.id = "review-42";
+    closed.status = "closed";
+    closed.completeness = "closed-incomplete";
+    closed.next = "reopen";
+    sessions_table(&cli, &(struct session_list){items, 2});
+    fflush(stdout);
+}
+
+/* What `print` puts on a terminal of that width; 0: into a file. */
+static char *taken(void (*print)(const char *color, bool named), unsigned short width, const char *color,
+                   bool named)
 {
     struct winsize size = {.ws_col = width, .ws_row = 24};
     int saved, master = -1, slave;
@@ -56,7 +85,7 @@ static char *printed(unsigned short width, const char *color, bool named)
     else
         slave = mkstemp(path);
     dup2(slave, STDOUT_FILENO);
-    print_rows(color, named);
+    print(color, named);
     dup2(saved, STDOUT_FILENO);
     close(saved);
     if (width) {
@@ -71,6 +100,11 @@ static char *printed(unsigned short width, const char *color, bool named)
     close(slave);
     text[length] = '\0';
     return text;
+}
+
+static char *printed(unsigned short width, const char *color, bool named)
+{
+    return taken(print_rows, width, color, named);
 }
 
 static void a_file_gets_every_character_and_no_colour(void **state)
@@ -110,6 +144,25 @@ static void columns_give_way_in_their_order_and_the_last_stay_whole(void **state
     assert_non_null(strstr(printed(28, "never", true), "300  ● running  a-na…  tric…"));
     assert_non_null(strstr(printed(26, "never", true), "300  ● running  a-n…  tri…"));
     assert_non_null(strstr(printed(25, "never", true), "300  ● runni…  a-n…  tri…"));
+}
+
+static void in_80_columns_a_session_shows_its_id_where_it_is_and_what_is_next(void **state)
+{
+    char *text = taken(print_sessions, 80, "never", false);
+
+    (void)state;
+    assert_non_null(strstr(text, "\n2026-01-12-feature-login  open "));
+    assert_non_null(strstr(text, "  analysis ("));
+    assert_non_null(strstr(text, "  resume\r\n"));
+    assert_non_null(strstr(text, "\nreview-42                 closed-incom"));
+    assert_non_null(strstr(text, "  reopen\r\n"));
+    assert_null(strstr(text, "TOTALS"));
+    assert_null(strstr(text, "WORKFLOW"));
+    assert_null(strstr(text, "STATUS"));
+    text = taken(print_sessions, 103, "never", false);
+    assert_non_null(strstr(text, "WORKFLOW"));
+    assert_null(strstr(text, "TOTALS"));
+    assert_non_null(strstr(taken(print_sessions, 0, "never", false), "12 steps, tokens 40960"));
 }
 
 static void a_column_that_nobody_uses_is_left_out(void **state)
@@ -228,6 +281,7 @@ int main(void)
         cmocka_unit_test(a_file_gets_every_character_and_no_colour),
         cmocka_unit_test(a_terminal_gets_lines_that_fit),
         cmocka_unit_test(columns_give_way_in_their_order_and_the_last_stay_whole),
+        cmocka_unit_test(in_80_columns_a_session_shows_its_id_where_it_is_and_what_is_next),
         cmocka_unit_test(a_column_that_nobody_uses_is_left_out),
         cmocka_unit_test(columns_begin_below_each_other),
         cmocka_unit_test(colour_is_for_terminals_and_those_who_ask),

@@ -21,7 +21,7 @@ enum error_code {
 
 struct error {
     enum error_code code;
-    char text[2048]; /* one line, no newline, no "supervise: " before it */
+    char text[2048]; /* one line, no newline, no "supervise: " before it; one too long lost its middle */
 };
 
 /* Fills `err`; returns -1 always, so that a function can end with `return error_set(...)`. */

@@ -121,6 +121,11 @@ int args_duration(const struct args *args, const char *name, int64_t *ms, struct
 /* A whole number from `min` up. */
 int args_integer(const struct args *args, const char *name, int64_t min, int64_t *number, struct error *err);
 
+/* The id of a session given with --session, or as the word `at` (NO_WORD: as none); NULL where it wasn't.
+ * ERR_USAGE where it was given twice, or can be no session's. */
+#define NO_WORD SIZE_MAX
+int session_named(const struct args *args, size_t at, const char **id, struct error *err);
+
 /*
  * The JSON that --data names, a file or "-" for stdin, into *out, which stays empty where it wasn't given.
  * ERR_INVALID: it is longer than `max` bytes, or no JSON; ERR_NOT_FOUND: no such file.
@@ -156,8 +161,9 @@ void json_rows_end(struct json_rows *rows);
 enum { TABLE_COLUMNS = 12 };
 struct table;
 /* When a column is cut with "…" to make the table fit the terminal (off one: never): those that say
- * YIELDS_LAST only when all others have nothing left to give. */
-enum column_yields { YIELDS_FIRST, YIELDS_NEXT, YIELDS_LATE, YIELDS_LAST };
+ * YIELDS_LAST only when all others have nothing left to give. Before any is cut, those that say YIELDS_WHOLE
+ * go altogether, the last of them first: what they tell stands elsewhere, too. */
+enum column_yields { YIELDS_WHOLE, YIELDS_FIRST, YIELDS_NEXT, YIELDS_LATE, YIELDS_LAST };
 struct column {
     const char *title; /* NULL ends a table's columns */
     enum column_yields yields;

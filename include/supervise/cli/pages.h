@@ -10,6 +10,8 @@ void executions_table(struct cli *cli, const struct execution_list *list);
 struct table *executions_table_new(void);
 void executions_table_row(struct cli *cli, struct table *table, const struct execution *execution);
 void sessions_table(struct cli *cli, const struct session_list *list);
+struct table *sessions_table_new(void);
+void sessions_table_row(struct table *table, const struct session *session);
 
 /* Everything about one, the last lines of its output included; of a session, its newest executions, and the
  * output of the newest. */

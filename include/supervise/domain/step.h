@@ -13,10 +13,9 @@
 
 enum { STEP_NAME_MAX = 128 };
 
-/* NULL where the text may name a step, or a stage; else what is wrong with it, as the end of a sentence ("is
- * empty"). A stage's name stands before "/" and ".." in what is typed. */
+/* NULL where the text may name a step; else what is wrong with it, as the end of a sentence ("is empty").
+ * What may name its stage: stage_fault() in id.h. */
 const char *step_name_fault(const char *name);
-const char *stage_name_fault(const char *name);
 
 /*
  * A step as it was typed: NAME, or STAGE/NAME where no `stage` (of --stage, or NULL) says which. The caller
@@ -63,6 +62,6 @@ enum step_action step_action(enum step_verb verb, enum step_status now);
 /* "running", "done"...; STATUS_NONE is "idle". */
 const char *step_status_name(enum step_status status);
 enum step_status step_status_from_name(const char *name); /* STATUS_NONE for NULL, and what is none */
-const char *step_verb_name(enum step_verb verb);          /* "start", "progress"... */
+const char *step_verb_words(enum step_verb verb);         /* what it does to a step: "start", "end"... */
 
 #endif

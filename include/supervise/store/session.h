@@ -32,6 +32,9 @@ void session_list_free(struct session_list *list);
 /* Newest first; `status` "active", "closed" or NULL; `limit` NO_INT: all. */
 int sessions_list(struct ledger *ledger, const char *status, int64_t limit, struct session_list *list,
                   struct error *err);
+/* The same one after another, however many: as executions_each(). */
+int sessions_each(struct ledger *ledger, const char *status, int64_t limit,
+                  int (*each)(const struct session *, void *), void *context, struct error *err);
 int session_get(struct ledger *ledger, const char *id, struct session **session, struct error *err);
 
 /* The workflow and its definition as the session keeps them: both NULL where it has none. The caller frees.

@@ -152,7 +152,7 @@ FROM sessions s
 WHERE json_array_length(s.definition, '$.phases') > 0
     AND (SELECT completed_at FROM rounds WHERE session = s.id ORDER BY id DESC LIMIT 1) IS NULL
 UNION ALL
-SELECT session, 'step', 'step ' || stage || '/' || name || iif(status = 'idle', ' has not begun', ' is ' || status)
+SELECT session, 'step', 'step ' || stage || '/' || name || iif(status = 'idle', ' has not begun', ' is ' || iif(status = 'error', 'in error', status))
 FROM open_steps
 UNION ALL
 SELECT session, 'item', 'item ' || stage || '/' || id || ' has failed' FROM items WHERE status = 'failed';
@@ -170,7 +170,8 @@ FROM (SELECT s.id AS session,
           ELSE 'open' END AS completeness
       FROM sessions s) c;
 
--- The stages of a session: the declared in their order, then those only reported; the first rule that holds. `failed`:
+-- The stages of a session: the declared in their order, then those only reported, at the end those that have items but
+-- no step; the first rule that holds. `failed`:
 -- its steps in error or aborted, "live" where what reported them runs; `covered`: the states of what covers it.
 CREATE VIEW stages AS
 SELECT session, position, name,
@@ -202,4 +203,11 @@ FROM (SELECT s.id AS session, g.key AS position, g.value AS name,
                                     AND NOT EXISTS (SELECT 1 FROM declared_steps d
                                                     WHERE d.session = k.session AND d.stage = k.stage)
                                 GROUP BY k.stage
-                                ORDER BY 1) n)) g);
+                                UNION ALL
+                                SELECT 9e18, i.stage
+                                FROM (SELECT DISTINCT stage FROM items WHERE session = s.id
+                                      UNION SELECT stage FROM stage_totals WHERE session = s.id) i
+                                WHERE NOT EXISTS (SELECT 1 FROM steps k WHERE k.session = s.id AND k.stage = i.stage)
+                                    AND NOT EXISTS (SELECT 1 FROM declared_steps d
+                                                    WHERE d.session = s.id AND d.stage = i.stage)
+                                ORDER BY 1, 2) n)) g);
