@@ -166,7 +166,8 @@ static void stages_that_have_items_alone_stand_at_the_end(void **state)
     sql(ledger, "BEGIN");
     make_rule(ledger, 0);
     sql(ledger, "INSERT INTO steps (session, stage, name, status) VALUES ('s', 'z', 'p', 'done');"
-                "INSERT INTO stage_totals VALUES ('s', 'y', 3), ('s', 'a', 1), ('s', 'z', 1), ('s', 'x', 1);"
+                "INSERT INTO stage_totals (session, stage, total) VALUES ('s', 'y', 3), ('s', 'a', 1), ('s', "
+                "'z', 1), ('s', 'x', 1);"
                 "INSERT INTO items (session, stage, id, status, at) VALUES ('s', 'x', '1', 'failed', 1),"
                 " ('s', 'x', '2', 'done', 1), ('s', 'w', '1', 'done', 1), ('s', 'b', '1', 'done', 1)");
     if (sql_text(ledger, &err, &order,
@@ -239,7 +240,8 @@ static const struct {
     {"an item failed",
      "INSERT INTO items (session, stage, id, status, at) VALUES ('s', 'main', 'i', 'failed', 1)", 0, false},
     {"a stage's total not reached",
-     "INSERT INTO stage_totals (session, stage, total) VALUES ('s', 'main', 2); INSERT INTO items (session, stage, id, status, at)"
+     "INSERT INTO stage_totals (session, stage, total) VALUES ('s', 'main', 2); INSERT INTO items (session, "
+     "stage, id, status, at)"
      " VALUES ('s', 'main', 'i', 'done', 1)",
      0, false},
     {"a stage's total reached, by items alone",

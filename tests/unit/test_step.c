@@ -36,7 +36,8 @@ static void a_report_does_what_the_table_says(void **state)
     for (size_t verb = 0; verb < COUNT(table); verb++)
         for (size_t i = 0; i < COUNT(columns); i++)
             if (step_action((enum step_verb)verb, columns[i]) != table[verb][i])
-                fail_msg("step %s on %s", step_verb_words((enum step_verb)verb), step_status_name(columns[i]));
+                fail_msg("step %s on %s", step_verb_words((enum step_verb)verb),
+                         step_status_name(columns[i]));
 }
 
 static void a_status_is_found_by_its_name(void **state)
