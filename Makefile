@@ -96,7 +96,7 @@ FORMAT := $(shell find src include tests -name '*.[ch]' 2>/dev/null)
 fmt:
 	clang-format -i $(FORMAT)
 
-lint:
+lint: $(BUILD)/gen/schema.inc $(BUILD)/gen/workflows.inc $(BUILD)/gen/agents.inc
 	clang-format --dry-run -Werror $(FORMAT)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=missingIncludeSystem -Iinclude -I$(BUILD)/gen -D_GNU_SOURCE \

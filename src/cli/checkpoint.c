@@ -126,7 +126,8 @@ static int save(struct cli *cli, const struct args *args, struct checkpoint_save
     if (read_steps(args, request, err) || read_usage(args, usage, err) || cli_settings(cli, err) ||
         (path && read_data(path, cli->settings->checkpoint_max_size, &data, err)))
         return -1;
-    request->usage = usage_text = json_dumps(usage, JSON_COMPACT);
+    usage_text = json_dumps(usage, JSON_COMPACT);
+    request->usage = usage_text;
     request->data = data.data;
     request->size = data.len;
     if (cli_ledger_existing(cli, err) || cli_caller(cli, &request->execution, err) ||

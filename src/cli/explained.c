@@ -149,7 +149,8 @@ void words_explain(const struct cli *cli, const struct execution *execution, cha
     if (facts.state == EXPLAIN_RUNNING)
         take_liveness(&facts, execution_liveness(cli, execution));
     if (facts.state == EXPLAIN_QUEUED)
-        facts.waits = waits = queued_why(cli, execution);
+        waits = queued_why(cli, execution);
+    facts.waits = waits;
     *explanation = explain(&facts);
     *next = explain_next(&facts);
     step_facts_free(steps);

@@ -150,8 +150,10 @@ static void put_as(struct buf *out, const struct explain_facts *facts)
 static void put_stages(struct buf *out, const struct explain_facts *facts)
 {
     const char *dots = facts->stages ? strstr(facts->stages, "..") : NULL;
-    bool one = dots && strlen(dots + 2) == (size_t)(dots - facts->stages) &&
-               strncmp(facts->stages, dots + 2, strlen(dots + 2)) == 0;
+    size_t length = dots ? (size_t)(dots - facts->stages) : 0;
+    bool one = dots &&
+               memcmp(facts->stages, dots + 2, length < strlen(dots + 2) ? length : strlen(dots + 2)) == 0 &&
+               length == strlen(dots + 2);
 
     buf_puts(out, one ? "stage " : facts->stages ? "stages " : "its stages");
     if (facts->stages)
