@@ -49,7 +49,7 @@ class Adding(QueueCase):
         for code, word, args in (
             (2, "no command", []),
             (2, "unknown option", ["--sesion", "x", "--", "true"]),
-            (2, "session id", ["-s", "12", "--", "true"]),
+            (2, "session's id", ["-s", "12", "--", "true"]),
             (2, "as a name", ["-n", "", "--", "true"]),
             (2, "needs --session", ["--stages", "a..b", "--", "true"]),
             (6, "declares stages", ["-s", "plain", "--stages", "a..b", "--", "true"]),
