@@ -206,6 +206,15 @@ class Autostart(QueueCase):
         self.ended()
         self.assertEqual("", (self.ledger_dir / "daemon.log").read_text())
 
+    def test_it_has_the_settings_of_the_project_it_is_started_in(self):
+        (self.work / "supervise.toml").write_text("[queue]\nslots = 2\nidle = '1h'\nautostart = true\n")
+        for number in range(2):
+            self.ok("queue", "add", "--", "sh", "-c", f"echo $$ >begun-{number}; until test -e go; do sleep 0.02; done")
+        for number in range(2):
+            number_in(self.work / f"begun-{number}")
+        (self.work / "go").touch()
+        self.all_ended()
+
     def test_no_wakeup_is_lost_as_it_ends(self):
         self.queue_settings(autostart=True, idle="1ms")
         for _ in range(40):
