@@ -260,7 +260,7 @@ class Running(QueueCase):
                 daemon = self.daemon()
                 row = self.row(session + "-next")
                 self.assertEqual("queued", row["state"])
-                self.assertIn("is incomplete until its session completes the round", row["explanation"])
+                self.assertIn("is incomplete until its session is closed as completed or goes on to the next round", row["explanation"])
                 self.ok("session", *verb, session)
                 wait_for(lambda: self.row(session + "-next")["outcome"] == outcome, "what becomes of it")
                 daemon.kill(signal.SIGTERM)

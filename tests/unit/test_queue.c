@@ -38,7 +38,7 @@ static void what_comes_before_decides(void **state)
         {{4, true, true, OUTCOME_CANCELLED, true, SETTLED_OPEN}, AFTER_LOST, "#4, which was cancelled"},
         {{4, true, true, OUTCOME_INCOMPLETE, true, SETTLED_OPEN},
          AFTER_WAITS,
-         "#4, which is incomplete until its session completes the round"},
+         "#4, which is incomplete until its session is closed as completed or goes on to the next round"},
         {{4, true, true, OUTCOME_INCOMPLETE, true, SETTLED_ABORTED},
          AFTER_LOST,
          "#4, which ended incomplete in a session that was aborted"},
