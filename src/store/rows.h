@@ -126,6 +126,9 @@ int execution_intend(struct ledger *ledger, const char *uid, const char *stopped
 /* It waits no more: its place in the queue, its environment and what it waited for go. */
 int queue_leave(struct ledger *ledger, const char *uid, struct error *err);
 
+/* As queue_settle(), inside the caller's transaction. */
+int queue_settle_within(struct ledger *ledger, struct error *err);
+
 /* What an execution had running becomes aborted, with the reason. */
 int steps_abort_of(struct ledger *ledger, const char *execution, const char *reason, int64_t at,
                    struct error *err);

@@ -44,7 +44,7 @@ class Adding(QueueCase):
         self.ok("session", "begin", "over")
         self.ok("session", "close", "over")
         self.ok("session", "begin", "plain")
-        self.assert_code(1, self.run_supervise("-n", "failed", "--", "false"))
+        self.ok("--", "true")
         before = (self.rows(), len(self.events()))
         for code, word, args in (
             (2, "no command", []),
@@ -56,7 +56,6 @@ class Adding(QueueCase):
             (6, "declares stages", ["-s", "made-with-it", "--stages", "a..b", "--", "true"]),
             (4, "no execution", ["--after", "99", "--", "true"]),
             (4, "no execution", ["--after", "2", "--", "true"]),  # which would be itself
-            (6, "has failed", ["--after", "failed", "--", "true"]),
             (6, "is closed", ["-s", "over", "--", "true"]),
         ):
             result = self.assert_code(code, self.run_supervise("queue", "add", *args), args)
@@ -251,6 +250,44 @@ class Running(QueueCase):
         self.assertIn("it waited for #2, which has failed", self.row("three")["explanation"])
         self.assertEqual("it waited for #3, which was cancelled", self.event("four", "execution_finished")["data"]["why"])
         self.assertFalse((self.work / "ran").exists())
+
+    def test_after_what_has_failed_already_it_is_cancelled_at_once(self):
+        self.assert_code(1, self.run_supervise("-n", "failed", "--", "false"))
+        self.ok("-n", "fine", "--", "true")
+        self.add("-n", "removed", "--", "true")
+        self.ok("queue", "remove", "removed")
+        for after, why in (("failed", "it waited for #1, which has failed"), ("removed", "it waited for #3, which was cancelled")):
+            with self.subTest(after):
+                result = self.ok("queue", "add", "--after", "fine", "--after", after, "--", "touch", "ran")
+                self.assertIn("is cancelled at once", result.err)
+                self.assertIn(why, result.err)
+                uid = result.out.strip()
+                self.assert_end(self.row(uid), "cancelled", "cancelled", exit_code=-2, started_at=None, notes=[why])
+                self.assertEqual(why, self.event(uid, "execution_finished")["data"]["why"])
+                self.assertEqual("execution_queued", self.events(uid)[0]["type"])
+        self.assertEqual(([(0,)], [(0,)]), (self.sql("SELECT count(*) FROM queue"), self.sql("SELECT count(*) FROM queue_after")))
+        uid = self.add("--after", "fine", "--", "true")
+        self.drain()
+        self.assert_end(self.row(uid), "success", "exit")
+        self.assertFalse((self.work / "ran").exists())
+
+    def test_what_waits_for_what_is_ended_by_hand_is_settled_without_a_daemon(self):
+        for verb in (["queue", "remove", "{}-1"], ["cancel", "{}-1"], ["session", "close", "--abort", "{}"]):
+            name = verb[0]
+            with self.subTest(name):
+                self.add("-n", f"{name}-1", "-s", name, "--", "true")
+                self.add("-n", f"{name}-2", "--after", f"{name}-1", "--", "true")
+                self.add("-n", f"{name}-3", "--after", f"{name}-2", "--", "true")
+                self.ok(*(word.format(name) for word in verb))
+                for number in (2, 3):
+                    self.assert_end(self.row(f"{name}-{number}"), "cancelled", "cancelled", exit_code=-2)
+                if name != "session":
+                    self.ok("session", "close", "--abort", name)
+        self.assert_code(75, self.run_supervise("-s", "round", "-n", "first", "--", "true"))
+        self.add("-n", "next", "--after", "first", "--", "true")
+        self.ok("session", "close", "round")
+        self.assertEqual([(0,)], self.sql("SELECT count(*) FROM queue_after"), "its round was completed")
+        self.drain()
 
     def test_after_what_is_incomplete_it_waits_for_the_round(self):
         for session, verb, outcome in (("kept", ["close"], "success"), ("left", ["close", "--abort"], "cancelled")):

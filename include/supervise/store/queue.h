@@ -18,11 +18,12 @@ struct queue_request {
 
 /*
  * Puts it behind what waits, with what --session asks for, as execution_begin() does. ERR_INVARIANT: the
- * session is closed, or what it is to come after never will succeed; ERR_NOT_FOUND: a stage of `stages` that
- * the session's workflow doesn't have. The caller frees begun->session.
+ * session is closed; ERR_NOT_FOUND: a stage of `stages` that the session's workflow doesn't have. Where what
+ * it is to come after never will succeed, it is cancelled at once, and *cancelled says why; else that is
+ * NULL. The caller frees begun->session and *cancelled.
  */
 int queue_add(struct ledger *ledger, const struct queue_request *request, struct execution_begun *begun,
-              struct error *err);
+              char **cancelled, struct error *err);
 
 /* Takes it out: it is cancelled, and never ran. ERR_INVARIANT where it doesn't wait (any more). */
 int queue_remove(struct ledger *ledger, const char *uid, struct error *err);
