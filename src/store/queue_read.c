@@ -147,13 +147,7 @@ int queue_claim(struct ledger *ledger, const struct execution_start *start, stru
 
 int queue_running(struct ledger *ledger, struct execution_list *list, struct error *err)
 {
-    static const char *const derived[] = {"workflow",     "state",          "outcome",          "reason",
-                                          "round",        "session_status", "settled_as",       "phase",
-                                          "phase_number", "phase_count",    "in_current_round", NULL};
-    AUTOFREE char *sql = sql_select(
-        execution_fields, execution_field_count, derived, "executions INDEXED BY executions_from_queue",
-        "WHERE queued_at IS NOT NULL AND started_at IS NOT NULL AND finished_at IS NULL");
-    AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "");
-
-    return statement ? executions_load(ledger, statement, list, err) : -1;
+    return executions_plain(ledger, "executions INDEXED BY executions_from_queue",
+                            "WHERE queued_at IS NOT NULL AND started_at IS NOT NULL AND finished_at IS NULL",
+                            NO_INT, NO_INT, list, err);
 }

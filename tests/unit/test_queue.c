@@ -343,6 +343,36 @@ static void what_is_removed_is_cancelled_and_so_is_what_waits_for_it(void **stat
     assert_int_equal(number(world, "SELECT count(*) FROM queue"), 0);
 }
 
+static int count_steps(void *context)
+{
+    ++*(size_t *)context;
+    return 0;
+}
+
+/* It is asked every 50 ms while a tree is ended: of what waits nothing is read but that it hasn't started. */
+static void what_runs_is_found_beside_a_long_queue(void **state)
+{
+    enum { QUEUED = 500, STEPS_EACH = 10 };
+    struct world *world = *state;
+    struct execution_list list;
+    struct error err;
+    size_t steps = 0;
+
+    for (int i = 0; i < QUEUED; i++) {
+        AUTOFREE char *uid = mem_printf("q%d", i);
+
+        add(world, uid, NULL);
+    }
+    assert_int_equal(claim(world, "q7", &err), 0);
+    sqlite3_progress_handler(world->ledger->db, 1, count_steps, &steps);
+    assert_int_equal(executions_running(world->ledger, &list, &err), 0);
+    sqlite3_progress_handler(world->ledger->db, 0, NULL, NULL);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.items[0]->uid, "q7");
+    execution_list_free(&list);
+    assert_true(steps < QUEUED * STEPS_EACH);
+}
+
 /* Nobody else has the ledger open: what each folds back the next one can't know of. */
 static void the_wal_of_commands_that_write_once_stays_short(void **state)
 {
@@ -420,6 +450,7 @@ int main(void)
         WITH_LEDGER(what_waits_goes_on_after_a_success_and_is_cancelled_after_a_failure),
         WITH_LEDGER(after_what_has_succeeded_it_is_due_and_after_what_has_failed_it_is_cancelled),
         WITH_LEDGER(what_is_removed_is_cancelled_and_so_is_what_waits_for_it),
+        WITH_LEDGER(what_runs_is_found_beside_a_long_queue),
         WITH_LEDGER(the_wal_of_commands_that_write_once_stays_short),
         WITH_LEDGER(hot_statements_are_answered_by_an_index),
     };
