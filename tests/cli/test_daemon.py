@@ -161,19 +161,32 @@ class Dying(QueueCase):
         self.daemon()
         wait_for(lambda: self.row("next")["outcome"] == "success", "the next")
 
-    def test_one_that_cannot_begin_waits_and_others_go_on(self):
+    def test_one_with_settings_that_are_wrong_never_starts_and_says_why(self):
         (self.work / "broken").mkdir()
-        config = self.work / "broken" / "supervise.toml"
-        first = self.add("--", "true", cwd=self.work / "broken")
-        config.write_text(BROKEN)
+        first = self.add("--", "touch", self.work / "ran", cwd=self.work / "broken")
+        second = self.add("--after", first, "--", "true")
+        (self.work / "broken" / "supervise.toml").write_text(BROKEN)
+        self.assertIn("supervise.toml:1", self.daemon("--until-idle").finish().err)
+        row = self.assert_end(self.row(first), "failed", "spawn", exit_code=-1, started_at=None)
+        self.assertIn("supervise.toml:1", row["explanation"])
+        self.assertIn("supervise.toml:1", row["notes"][0])
+        self.assert_end(self.row(second), "cancelled", "cancelled")
+        self.assertEqual([(0,)], self.sql("SELECT count(*) FROM queue"))
+        self.assertFalse((self.work / "ran").exists())
+
+    def test_one_that_cannot_begin_waits_and_others_go_on(self):
+        config = self.work / "own.toml"
+        config.write_text("[queue]\nautostart = false\n")
+        first = self.add("--config", str(config), "--", "true")
+        config.unlink()  # it may come back
         second = self.add("--", "true")
         daemon = self.daemon()
         wait_for(lambda: self.row(second)["state"] == "finished", "the other")
         daemon.wait_err("ended before it began")
-        self.assertIn("supervise.toml:1", daemon.err)
+        self.assertIn("own.toml", daemon.err)
         self.assertEqual("queued", self.row(first)["state"])
         self.assertLess(daemon.err.count("ended before it began"), 3, "it is not tried all the time")
-        config.unlink()
+        config.touch()
         self.assertEqual({"success"}, {row["outcome"] for row in self.all_ended()})
 
 
@@ -271,10 +284,11 @@ class Autostart(QueueCase):
 
     def test_what_it_has_to_say_is_kept(self):
         self.queue_settings(autostart=True, idle="1h")
-        (self.work / "broken").mkdir()
+        config = self.work / "own.toml"
+        config.touch()
         self.ok("queue", "pause")
-        self.add("--", "true", cwd=self.work / "broken")
-        (self.work / "broken" / "supervise.toml").write_text(BROKEN)
+        self.add("--config", str(config), "--", "true")
+        config.unlink()
         self.ok("queue", "resume")
         log = self.ledger_dir / "daemon.log"
         wait_for(lambda: log.exists() and "ended before it began" in log.read_text(), "the warning")

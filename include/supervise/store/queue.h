@@ -89,6 +89,12 @@ int queue_settle(struct ledger *ledger, struct error *err);
 int queue_claim(struct ledger *ledger, const struct execution_start *start, struct execution_begun *begun,
                 struct error *err);
 
+/*
+ * What is due by that UID never can be started: it ends (-1), with the reason (UTF-8). Nothing changes where
+ * it isn't due, or somebody else has taken it.
+ */
+int queue_refuse(struct ledger *ledger, const char *uid, const char *why, struct error *err);
+
 /* What came from the queue and is in flight, without what only views derive. */
 int queue_running(struct ledger *ledger, struct execution_list *list, struct error *err);
 
