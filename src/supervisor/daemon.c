@@ -38,6 +38,7 @@ struct daemon {
     int64_t version; /* of the ledger at the last look */
     struct slots slots;
     bool sweep_due;       /* the last one could not be done */
+    bool folded;          /* no environment of what has started is left in the -wal */
     bool filled;          /* all that was due has been started once */
     int64_t idle_since;   /* awake; 0: it isn't idle */
     char *trouble;        /* what was said last of the ledger; NULL: it is well */
@@ -226,6 +227,7 @@ static int look_into(struct daemon *daemon, struct error *err)
         slots_fill(&daemon->slots, daemon->ledger, slots, &busy, err))
         return -1;
     daemon->filled = true;
+    daemon->folded = busy == 0 && (daemon->folded || ledger_fold(daemon->ledger));
     if (daemon->plan->once)
         return look_whether_done(daemon, err);
     return daemon->plan->until_idle ? look_whether_idle(daemon, busy, err) : 0;
@@ -421,6 +423,8 @@ int daemon_run(const struct daemon_plan *plan, struct inherited *inherited, stru
         sweep(&daemon);
         ev_run(daemon.loop, 0);
         tell_manager("STOPPING=1");
+        if (daemon.ledger)
+            ledger_fold(daemon.ledger);
         let_go_of_ledger(&daemon);
         ev_loop_destroy(daemon.loop);
         result = daemon.result;

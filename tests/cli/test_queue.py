@@ -185,6 +185,24 @@ class Running(QueueCase):
         self.ok("cancel", "1")
         self.assert_code(143, self.run_supervise("wait", "1"))
 
+    def test_nor_is_it_left_in_the_file_once_the_daemon_is_idle_or_ends(self):
+        def left():
+            return [path.name for path in self.ledger_dir.glob("supervise.db*") if b"only for it" in path.read_bytes()]
+
+        self.add("--", "true", env={"SECRET": "only for it"})
+        self.assertTrue(left())
+        daemon = self.daemon()
+        self.all_ended()
+        wait_for(lambda: not left(), "the file without it")
+        self.add("--", "sh", "-c", "touch begun; sleep 100", env={"SECRET": "only for it"})
+        wait_for((self.work / "begun").exists, "its start")
+        self.assertTrue(left(), "it is folded away when nothing runs, and at the end")
+        daemon.kill(signal.SIGTERM)
+        daemon.finish()
+        self.assertEqual([], left())
+        self.ok("cancel", "2")
+        self.assert_code(143, self.run_supervise("wait", "2"))
+
     def test_words_that_are_no_text_stay_as_they_are(self):
         self.add("--", "printf", "%s", b"\xff|\xfe", "")
         self.drain()
