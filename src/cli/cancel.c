@@ -53,7 +53,7 @@ static int end_unsupervised(struct cli *cli, const struct execution *execution, 
     return unsupervised_end(cli->ledger, execution, cli->settings->run_kill_after, err);
 }
 
-/* Nothing of it lives: the end is what a sweep would write. */
+/* Nothing of it lives, or was ever known to: the end is what a sweep would write. */
 static int settle_gone(struct cli *cli, const struct execution *execution, const struct liveness *liveness,
                        const char *what, struct error *err)
 {
@@ -63,7 +63,8 @@ static int settle_gone(struct cli *cli, const struct execution *execution, const
     spool_take_in(cli->ledger);
     if (unsupervised_settle(cli->ledger, execution, liveness, NULL, &exit_code, &changed, err) < 0)
         return -1;
-    say("%s had already ended: its supervisor is gone, and so is its process", what);
+    say("%s had already ended: its supervisor is gone, %s", what,
+        execution->pid == NO_INT ? "and no process of it was ever recorded" : "and so is its process");
     return 0;
 }
 
@@ -77,7 +78,7 @@ static int cancel_one(struct cli *cli, const struct execution *execution, const 
         say("%s has already ended: %s", what, execution->outcome);
         return 0;
     }
-    if (liveness.supervisor == LIFE_DEAD && liveness.child == LIFE_DEAD)
+    if (liveness.supervisor == LIFE_DEAD && (liveness.child == LIFE_DEAD || execution->pid == NO_INT))
         return settle_gone(cli, execution, &liveness, what, err);
     if (execution_intend_stop(cli->ledger, execution->uid, "cancel", data, &written, err) < 0)
         return -1;

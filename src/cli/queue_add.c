@@ -48,23 +48,36 @@ static const char *caller_uid(void)
 }
 
 static void print_added(struct cli *cli, const struct execution_start *start,
-                        const struct execution_begun *begun, const char *why)
+                        const struct execution_begun *begun)
 {
     if (cli->json)
         json_print(json_pack("{s:I, s:s}", "id", (json_int_t)begun->id, "uid", start->uid), false);
     else
         printf("%s\n", start->uid);
     fflush(stdout); /* the daemon must not be waited for by who reads it */
-    say("#%" PRId64 " is queued%s%s", begun->id, why ? "; it " : "", why ? why : "");
+}
+
+static void say_added(struct cli *cli, const char *uid, int64_t number, const char *cancelled)
+{
+    AUTOFREE char *words = NULL;
+    struct predecessor predecessor;
+    struct error ignored; /* it is queued, whether or not it can be said what it waits for */
+
+    if (cancelled) {
+        say("#%" PRId64 " is cancelled at once, and will not run: %s", number, cancelled);
+        return;
+    }
+    if (queue_waits_for(cli->ledger, uid, &predecessor, &ignored) == 1)
+        words = after_words(&predecessor);
+    say("#%" PRId64 " is queued%s%s", number, words ? "; it waits for " : "", words ? words : "");
 }
 
 /* Adds it and says so. `request` lacks what is the same for all: UID, time, environment, parent. */
 static int add(struct cli *cli, struct queue_request request, struct error *err)
 {
     AUTOBUF struct buf environment = {0};
-    AUTOFREE char *words = NULL, *why = NULL;
+    AUTOFREE char *cancelled = NULL;
     struct execution_begun begun = {0};
-    struct predecessor predecessor;
     char uid[UID_LENGTH + 1];
 
     if (environment_of(cli, &environment, err) || identity_uid(uid, err))
@@ -74,15 +87,13 @@ static int add(struct cli *cli, struct queue_request request, struct error *err)
     request.start.queued_at = wall_now_ms();
     request.environment = environment.data;
     request.environment_size = environment.len;
-    if (queue_add(cli->ledger, &request, &begun, err))
+    if (queue_add(cli->ledger, &request, &begun, &cancelled, err))
         return -1;
-    if (queue_waits_for(cli->ledger, uid, &predecessor, err) == 1) {
-        words = after_words(&predecessor);
-        why = mem_printf("waits for %s", words);
-    }
-    print_added(cli, &request.start, &begun, why);
+    print_added(cli, &request.start, &begun);
+    say_added(cli, uid, begun.id, cancelled);
     free(begun.session);
-    queued_see_to_daemon(cli);
+    if (!cancelled)
+        queued_see_to_daemon(cli);
     return 0;
 }
 

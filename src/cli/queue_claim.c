@@ -8,9 +8,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/base/say.h>
+#include <supervise/base/text.h>
 #include <supervise/store/queue.h>
+
+enum { BUSY_MS = 10000 };
 
 static int run_queued(struct cli *cli, const struct queued *queued, struct inherited *inherited)
 {
@@ -45,6 +50,26 @@ static int run_queued(struct cli *cli, const struct queued *queued, struct inher
     return status;
 }
 
+/*
+ * Its settings are wrong, and would be at the next attempt: that is its end, in the ledger that the daemon
+ * has named.
+ */
+static void refuse(const struct cli *cli, const char *uid, const char *why)
+{
+    struct ledger_options options = {.path = cli->db_option, .busy_timeout_ms = BUSY_MS};
+    AUTOBUF struct buf clean = {0};
+    struct ledger *ledger;
+    struct error err;
+
+    if (!cli->db_option || access(cli->db_option, F_OK))
+        return;
+    text_to_utf8(&clean, why, strlen(why));
+    ledger = ledger_open(&options, LEDGER_WRITE, &err);
+    if (!ledger || queue_refuse(ledger, uid, clean.data, &err))
+        say_error("%s", err.text);
+    ledger_close(ledger);
+}
+
 static int run_claim(struct cli *cli, const struct args *args)
 {
     struct inherited inherited;
@@ -53,7 +78,11 @@ static int run_claim(struct cli *cli, const struct args *args)
     int status = 0;
 
     run_inherit(&inherited);
-    if (cli_ledger(cli, LEDGER_WRITE, &err) || queue_get(cli->ledger, args->words[0], &queued, &err)) {
+    if (cli_settings(cli, &err)) {
+        status = run_fail(&err);
+        if (err.code == ERR_INVALID)
+            refuse(cli, args->words[0], err.text);
+    } else if (cli_ledger(cli, LEDGER_WRITE, &err) || queue_get(cli->ledger, args->words[0], &queued, &err)) {
         status = run_fail(&err);
     } else if (queued.uid) {
         status = run_queued(cli, &queued, &inherited);

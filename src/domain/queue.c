@@ -25,7 +25,7 @@ static const char *incomplete_words(const struct predecessor *predecessor)
         return "ended incomplete, and has no session that could still be completed";
     switch (predecessor->settled) {
     case SETTLED_OPEN:
-        return "is incomplete until its session completes the round";
+        return "is incomplete until its session is closed as completed or goes on to the next round";
     case SETTLED_ABORTED:
         return "ended incomplete in a session that was aborted";
     case SETTLED_STALE:

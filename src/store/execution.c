@@ -293,7 +293,10 @@ int execution_intend_stop(struct ledger *ledger, const char *uid, const char *st
     *written = false;
     if (sql_begin(ledger, err))
         return -1;
-    result = sql_end(ledger, execution_intend(ledger, uid, stopped_by, data, written, err), err);
+    result = execution_intend(ledger, uid, stopped_by, data, written, err);
+    if (!result && *written) /* what was only queued has ended by it */
+        result = queue_settle_within(ledger, err);
+    result = sql_end(ledger, result, err);
     *written = *written && result == 0;
     return result;
 }

@@ -199,6 +199,26 @@ int executions_each(struct ledger *ledger, const struct execution_filter *filter
     return 0;
 }
 
+int executions_plain(struct ledger *ledger, const char *table, const char *tail, int64_t first,
+                     int64_t second, struct execution_list *list, struct error *err)
+{
+    static const char *const derived[] = {"workflow",     "state",          "outcome",          "reason",
+                                          "round",        "session_status", "settled_as",       "phase",
+                                          "phase_number", "phase_count",    "in_current_round", NULL};
+    AUTOFREE char *sql = sql_select(execution_fields, execution_field_count, derived, table, tail);
+    AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "ii", first, second);
+
+    return statement ? executions_load(ledger, statement, list, err) : -1;
+}
+
+int executions_running(struct ledger *ledger, struct execution_list *list, struct error *err)
+{
+    *list = (struct execution_list){0};
+    return executions_plain(ledger, "executions INDEXED BY executions_in_flight",
+                            "WHERE finished_at IS NULL AND started_at IS NOT NULL", NO_INT, NO_INT, list,
+                            err);
+}
+
 int execution_get(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err)
 {
     struct execution_list list;

@@ -61,17 +61,26 @@ static int create_file(const char *path, struct error *err)
     return 0;
 }
 
+bool ledger_fold(struct ledger *ledger)
+{
+    int code;
+
+    sqlite3_busy_handler(ledger->db, NULL, NULL);
+    code = sqlite3_wal_checkpoint_v2(ledger->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_handler(ledger->db, on_busy, ledger);
+    return code == SQLITE_OK;
+}
+
 /*
  * What is left in the -wal is read by each who then opens alone, and only an empty one is begun anew by the
  * next. Where others are at it, they go on, and one of them empties it later: nobody waits for that.
  */
 static int on_commit(void *context, sqlite3 *db, const char *name, int pages)
 {
-    if (pages >= WAL_PAGES) {
-        sqlite3_busy_handler(db, NULL, NULL);
-        sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-        sqlite3_busy_handler(db, on_busy, context);
-    }
+    (void)db;
+    (void)name;
+    if (pages >= WAL_PAGES)
+        ledger_fold(context);
     return SQLITE_OK;
 }
 

@@ -42,24 +42,15 @@ static int predecessor_of(struct ledger *ledger, const char *uid, struct predece
     return 0;
 }
 
+/* Whether it may still be met is for queue_settle_within() to say, as of all that waits. */
 static int add_after(struct ledger *ledger, const char *uid, const char *after, struct error *err)
 {
     struct predecessor predecessor;
-    AUTOFREE char *words = NULL;
 
     if (predecessor_of(ledger, after, &predecessor, err))
         return -1;
-    switch (after_rule(&predecessor)) {
-    case AFTER_MET:
-        return 0;
-    case AFTER_WAITS:
-        return sql_run(ledger, err, "INSERT OR IGNORE INTO queue_after (execution, after) VALUES (?1, ?2)",
-                       "tt", uid, after);
-    case AFTER_LOST:
-        break;
-    }
-    words = after_words(&predecessor);
-    return error_set(err, ERR_INVARIANT, "cannot queue it after %s: it would never start", words);
+    return sql_run(ledger, err, "INSERT OR IGNORE INTO queue_after (execution, after) VALUES (?1, ?2)", "tt",
+                   uid, after);
 }
 
 /* What waits for that one goes on without it, or is cancelled. */
@@ -115,15 +106,15 @@ static int settle_all(struct ledger *ledger, bool *changed, struct error *err)
         ended[count++] = mem_strdup((const char *)sqlite3_column_text(statement, 0));
     }
     for (size_t i = 0; i < count; i++) {
-        if (result == 0 && (result = sql_begin(ledger, err)) == 0)
-            result = sql_end(ledger, settle_after(ledger, ended[i], changed, err), err);
+        if (result == 0)
+            result = settle_after(ledger, ended[i], changed, err);
         free(ended[i]);
     }
     free(ended);
     return result;
 }
 
-int queue_settle(struct ledger *ledger, struct error *err)
+int queue_settle_within(struct ledger *ledger, struct error *err)
 {
     bool changed = true;
 
@@ -131,6 +122,18 @@ int queue_settle(struct ledger *ledger, struct error *err)
         if (settle_all(ledger, &changed, err))
             return -1;
     return 0;
+}
+
+int queue_settle(struct ledger *ledger, struct error *err)
+{
+    AUTOFREE char *ended = NULL;
+
+    /* Asked outside of a transaction first: mostly there is nothing to write. */
+    if (sql_text(ledger, err, &ended, ENDED_BEFORE, ""))
+        return -1;
+    if (!ended)
+        return 0;
+    return sql_begin(ledger, err) ? -1 : sql_end(ledger, queue_settle_within(ledger, err), err);
 }
 
 int queue_waits_for(struct ledger *ledger, const char *uid, struct predecessor *predecessor,
@@ -151,7 +154,7 @@ int queue_waits_for(struct ledger *ledger, const char *uid, struct predecessor *
 /* ---- Changes ---- */
 
 static int add_in_transaction(struct ledger *ledger, const struct queue_request *request,
-                              struct execution_begun *begun, struct error *err)
+                              struct execution_begun *begun, char **cancelled, struct error *err)
 {
     const struct execution_start *start = &request->start;
     struct blob environment = {request->environment, request->environment_size};
@@ -165,19 +168,28 @@ static int add_in_transaction(struct ledger *ledger, const struct queue_request 
     for (size_t i = 0; i < request->after_count; i++)
         if (add_after(ledger, start->uid, request->after[i], err))
             return -1;
-    return 0;
+    if (request->after_count == 0)
+        return 0;
+    if (queue_settle_within(ledger, err))
+        return -1;
+    return sql_text(ledger, err, cancelled,
+                    "SELECT facts ->> '$.why' FROM executions WHERE uid = ? AND finished_at IS NOT NULL", "t",
+                    start->uid);
 }
 
 int queue_add(struct ledger *ledger, const struct queue_request *request, struct execution_begun *begun,
-              struct error *err)
+              char **cancelled, struct error *err)
 {
     *begun = (struct execution_begun){0};
+    *cancelled = NULL;
     if (sql_begin(ledger, err))
         return -1;
-    if (sql_end(ledger, add_in_transaction(ledger, request, begun, err), err) == 0)
+    if (sql_end(ledger, add_in_transaction(ledger, request, begun, cancelled, err), err) == 0)
         return 0;
     free(begun->session);
     begun->session = NULL;
+    free(*cancelled);
+    *cancelled = NULL;
     return -1;
 }
 
@@ -199,7 +211,7 @@ static int remove_in_transaction(struct ledger *ledger, const char *uid, struct 
     if (place_of(ledger, uid, &position, err) ||
         execution_intend(ledger, uid, "cancel", "{\"why\":\"it was removed from the queue\"}", &written, err))
         return -1;
-    return 0;
+    return queue_settle_within(ledger, err);
 }
 
 int queue_remove(struct ledger *ledger, const char *uid, struct error *err)

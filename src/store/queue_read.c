@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/base/time.h>
 #include <supervise/store/queue.h>
 
 #define PAUSED "EXISTS (SELECT 1 FROM meta WHERE key = 'queue_paused_at')"
@@ -94,13 +95,15 @@ int queue_next(struct ledger *ledger, bool (*may)(void *context, const char *uid
     return step;
 }
 
+#define IS_DUE                                                                                               \
+    " WHERE uid = ?1 AND started_at IS NULL AND finished_at IS NULL AND NOT " PAUSED                         \
+    " AND EXISTS (SELECT 1 FROM queue WHERE execution = ?1)"                                                 \
+    " AND NOT EXISTS (SELECT 1 FROM queue_after WHERE execution = ?1)"
+
 static const char CLAIM[] =
     "UPDATE executions SET started_at = ?2, heartbeat_at = ?2, activity_at = ?2, supervisor_pid = ?3,"
     " supervisor_start = ?4, pid_ns = ?5, boot_id = ?6, machine_id = ?7, host = ?8, socket = ?9, log = ?10,"
-    " agent = ?11, detached = 1"
-    " WHERE uid = ?1 AND started_at IS NULL AND finished_at IS NULL AND NOT " PAUSED
-    " AND EXISTS (SELECT 1 FROM queue WHERE execution = ?1)"
-    " AND NOT EXISTS (SELECT 1 FROM queue_after WHERE execution = ?1) RETURNING id, session, drives";
+    " agent = ?11, detached = 1" IS_DUE " RETURNING id, session, drives";
 
 static int claim_row(struct ledger *ledger, const struct execution_start *start,
                      struct execution_begun *begun, struct error *err)
@@ -145,15 +148,34 @@ int queue_claim(struct ledger *ledger, const struct execution_start *start, stru
     return result;
 }
 
+static const char REFUSE[] =
+    "UPDATE executions SET finished_at = ?2, exit_code = -1, facts = json_set(facts, '$.spawn_error', ?3),"
+    " notes = json_insert(notes, '$[#]', ?3),"
+    " opening = (SELECT max(r.id) FROM rounds r WHERE r.session = executions.session)" IS_DUE " RETURNING 1";
+
+static int refuse(struct ledger *ledger, const char *uid, const char *why, int64_t at, struct error *err)
+{
+    int64_t refused;
+
+    if (sql_integer(ledger, err, &refused, REFUSE, "tit", uid, at, why))
+        return -1;
+    if (refused == NO_INT)
+        return 0;
+    if (queue_leave(ledger, uid, err) ||
+        event_insert(ledger, at, "execution_finished", NULL, uid,
+                     "{\"exit_code\":-1,\"outcome\":\"failed\",\"reason\":\"spawn\"}", err))
+        return -1;
+    return queue_settle_within(ledger, err);
+}
+
+int queue_refuse(struct ledger *ledger, const char *uid, const char *why, struct error *err)
+{
+    return sql_begin(ledger, err) ? -1 : sql_end(ledger, refuse(ledger, uid, why, wall_now_ms(), err), err);
+}
+
 int queue_running(struct ledger *ledger, struct execution_list *list, struct error *err)
 {
-    static const char *const derived[] = {"workflow",     "state",          "outcome",          "reason",
-                                          "round",        "session_status", "settled_as",       "phase",
-                                          "phase_number", "phase_count",    "in_current_round", NULL};
-    AUTOFREE char *sql = sql_select(
-        execution_fields, execution_field_count, derived, "executions INDEXED BY executions_from_queue",
-        "WHERE queued_at IS NOT NULL AND started_at IS NOT NULL AND finished_at IS NULL");
-    AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "");
-
-    return statement ? executions_load(ledger, statement, list, err) : -1;
+    return executions_plain(ledger, "executions INDEXED BY executions_from_queue",
+                            "WHERE queued_at IS NOT NULL AND started_at IS NOT NULL AND finished_at IS NULL",
+                            NO_INT, NO_INT, list, err);
 }

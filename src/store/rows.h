@@ -95,6 +95,12 @@ json_t *exact_text(const char *text, size_t length);
 int executions_load(struct ledger *ledger, sqlite3_stmt *statement, struct execution_list *list,
                     struct error *err);
 
+/* Rows of the table, without what only views derive: "executions INDEXED BY ...", "WHERE ...", with ?1 and
+ * ?2.
+ */
+int executions_plain(struct ledger *ledger, const char *table, const char *tail, int64_t first,
+                     int64_t second, struct execution_list *list, struct error *err);
+
 /*
  * An execution, as execution_get() gives it. What has no `--stages` is judged by outcome_of() instead of the
  * view: to compile the rules in SQL would cost more than the rest of a wrapper's life.
@@ -125,6 +131,9 @@ int execution_intend(struct ledger *ledger, const char *uid, const char *stopped
 
 /* It waits no more: its place in the queue, its environment and what it waited for go. */
 int queue_leave(struct ledger *ledger, const char *uid, struct error *err);
+
+/* As queue_settle(), inside the caller's transaction. */
+int queue_settle_within(struct ledger *ledger, struct error *err);
 
 /* What an execution had running becomes aborted, with the reason. */
 int steps_abort_of(struct ledger *ledger, const char *execution, const char *reason, int64_t at,

@@ -152,7 +152,7 @@ static int close_in_transaction(struct ledger *ledger, const struct close_reques
     for (size_t i = 0; i < result->ended.count; i++)
         if (end_with_session(ledger, request->id, result->ended.items[i], now, err))
             return -1;
-    return 0;
+    return queue_settle_within(ledger, err); /* what waited for the round, or for one of these */
 }
 
 int session_close(struct ledger *ledger, const struct close_request *request, struct close_result *result,

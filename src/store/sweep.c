@@ -25,6 +25,10 @@ int sweep_claim(struct ledger *ledger, const char *name, int64_t now_ms, int64_t
 
 /* ---- Executions ---- */
 
+static const char *const tables[] = {
+    [SWEEP_RUNNING] = "executions INDEXED BY executions_in_flight",
+    [SWEEP_CLOSED] = "executions INDEXED BY executions_closed_in_flight",
+};
 static const char *const pages[] = {
     [SWEEP_RUNNING] = "WHERE finished_at IS NULL AND started_at IS NOT NULL AND id > ?1 ORDER BY id LIMIT ?2",
     [SWEEP_CLOSED] = "WHERE exit_code = -4 AND (pid IS NOT NULL OR socket IS NOT NULL) AND id > ?1"
@@ -34,10 +38,7 @@ static const char *const pages[] = {
 int sweep_page(struct ledger *ledger, enum sweep_of of, int64_t after, int64_t limit,
                struct execution_list *list, struct error *err)
 {
-    AUTOFREE char *sql = sql_select(execution_fields, execution_field_count, NULL, "outcomes", pages[of]);
-    AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "ii", after, limit);
-
-    return statement ? executions_load(ledger, statement, list, err) : -1;
+    return executions_plain(ledger, tables[of], pages[of], after, limit, list, err);
 }
 
 /* The end is unknown, unless it was to end and was ended by us: then the intent is what counts. */

@@ -60,17 +60,26 @@ static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int events)
     start_timer(watcher->data, watcher, timeout_passed, 0, 0);
 }
 
+/* While both were stopped there could be no activity: that time doesn't count. */
+static int64_t idle_left(const struct life *life)
+{
+    int64_t since =
+        life->continued_awake > life->activity_awake ? life->continued_awake : life->activity_awake;
+
+    return since + life->plan->idle_timeout_ms - awake_now_ms();
+}
+
 /* Reports of others reach the ledger only: it is asked before the deadline is said to have passed. */
 static void on_idle(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     struct life *life = watcher->data;
-    int64_t limit = life->plan->idle_timeout_ms, left = life->activity_awake + limit - awake_now_ms();
+    int64_t limit = life->plan->idle_timeout_ms, left = idle_left(life);
 
     (void)loop;
     (void)events;
     if (left <= 0) {
         record_look(life);
-        left = life->activity_awake + limit - awake_now_ms();
+        left = idle_left(life);
     }
     if (left <= 0)
         deadline_struck(life, "idle-timeout", limit);
@@ -104,6 +113,12 @@ void clocks_watch(struct life *life)
         return;
     ev_now_update(life->loop);
     start_timer(life, &life->on_watchdog, on_watchdog, seconds(life->watchdog_ms), 0);
+}
+
+void clocks_continued(struct life *life)
+{
+    life->continued_awake = awake_now_ms();
+    clocks_watch(life);
 }
 
 void clocks_watchdog_usec(struct life *life, int64_t usec)

@@ -7,6 +7,7 @@
 #include "slots.h"
 
 #include <ev.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/say.h>
 #include <supervise/base/time.h>
+#include <supervise/process/terminal.h>
 #include <supervise/store/queue.h>
 #include <supervise/store/watch.h>
 #include <supervise/supervisor/daemon.h>
@@ -35,6 +37,8 @@ struct daemon {
     int lock, watch;
     int64_t version; /* of the ledger at the last look */
     struct slots slots;
+    bool sweep_due;       /* the last one could not be done */
+    bool folded;          /* no environment of what has started is left in the -wal */
     bool filled;          /* all that was due has been started once */
     int64_t idle_since;   /* awake; 0: it isn't idle */
     char *trouble;        /* what was said last of the ledger; NULL: it is well */
@@ -62,6 +66,14 @@ static int repair(struct daemon *daemon, struct error *err)
     if (result == 0 && daemon->unsupervised)
         result = unsupervised_watch(daemon->unsupervised, err);
     return result;
+}
+
+static int sweep_what_is_due(struct daemon *daemon, struct error *err)
+{
+    if (daemon->sweep_due && repair(daemon, err))
+        return -1;
+    daemon->sweep_due = false;
+    return 0;
 }
 
 static void let_go_of_ledger(struct daemon *daemon)
@@ -203,13 +215,19 @@ static int look_into(struct daemon *daemon, struct error *err)
 {
     size_t busy = 0, slots = (size_t)daemon->plan->settings->queue_slots;
 
-    daemon->version = ledger_version(daemon->ledger);
+    int64_t version = ledger_version(daemon->ledger);
+
+    /* Another's sweep may have found a command without supervisor. */
+    if (version != daemon->version && unsupervised_watch(daemon->unsupervised, err))
+        return -1;
+    daemon->version = version;
     if (queue_settle(daemon->ledger, err))
         return -1;
     if (!(daemon->plan->once && daemon->filled) &&
         slots_fill(&daemon->slots, daemon->ledger, slots, &busy, err))
         return -1;
     daemon->filled = true;
+    daemon->folded = busy == 0 && (daemon->folded || ledger_fold(daemon->ledger));
     if (daemon->plan->once)
         return look_whether_done(daemon, err);
     return daemon->plan->until_idle ? look_whether_idle(daemon, busy, err) : 0;
@@ -221,7 +239,7 @@ static void look(struct daemon *daemon)
 
     if (!ledger_usable(daemon)) {
         end_without_ledger(daemon);
-    } else if (look_into(daemon, &err)) {
+    } else if (look_into(daemon, &err) || sweep_what_is_due(daemon, &err)) {
         in_trouble(daemon, &err);
     } else if (daemon->trouble) {
         say("the ledger %s can be used again", ledger_path(daemon->ledger));
@@ -271,6 +289,7 @@ static void on_write(struct ev_loop *loop, ev_io *watcher, int events)
 static void rewatch(struct daemon *daemon)
 {
     daemon->unsupervised = unsupervised_new(daemon->loop, daemon->ledger);
+    daemon->version = NO_INT; /* each connection counts from the same number */
     ev_io_stop(daemon->loop, &daemon->on_write);
     fd_close(&daemon->watch);
     daemon->watch = ledger_watch_open(daemon->plan->settings->store_path);
@@ -280,11 +299,13 @@ static void rewatch(struct daemon *daemon)
     ev_io_start(daemon->loop, &daemon->on_write);
 }
 
+/* Where it can't be done now, each look tries again. */
 static void sweep(struct daemon *daemon)
 {
     struct error err;
 
-    if (ledger_usable(daemon) && repair(daemon, &err))
+    daemon->sweep_due = true;
+    if (ledger_usable(daemon) && sweep_what_is_due(daemon, &err))
         in_trouble(daemon, &err);
 }
 
@@ -351,6 +372,22 @@ static void start_watchers(struct daemon *daemon)
     }
 }
 
+/*
+ * Started inside a supervised command it is none of it, and so not of its group, which is signalled when the
+ * command is to end: unless it is in front on a terminal, whose keys are meant for it.
+ */
+static void leave_group(void)
+{
+    const char *command = getenv("SUPERVISE_EXECUTION_UID");
+    AUTOCLOSE int terminal = -1;
+
+    if (!command || !*command)
+        return;
+    terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (terminal < 0 || !terminal_foreground(terminal))
+        setsid(); /* which fails where it leads a group of its own already */
+}
+
 /* The ledger is made where there is none: only then is there a place for the lock. */
 static int set_out(struct daemon *daemon, struct error *err)
 {
@@ -358,6 +395,7 @@ static int set_out(struct daemon *daemon, struct error *err)
     struct ledger_options options = {settings->store_path, settings->store_busy_timeout,
                                      settings->store_sync_full};
 
+    leave_group();
     daemon->ledger = ledger_open(&options, LEDGER_WRITE, err);
     if (!daemon->ledger || (daemon->lock = daemon_lock(settings->store_path, err)) < 0)
         return -1;
@@ -385,6 +423,8 @@ int daemon_run(const struct daemon_plan *plan, struct inherited *inherited, stru
         sweep(&daemon);
         ev_run(daemon.loop, 0);
         tell_manager("STOPPING=1");
+        if (daemon.ledger)
+            ledger_fold(daemon.ledger);
         let_go_of_ledger(&daemon);
         ev_loop_destroy(daemon.loop);
         result = daemon.result;

@@ -162,8 +162,6 @@ static int await_ready(const char *ledger_path, int ready, pid_t pid, struct err
 
 int daemon_autostart(const char *ledger_path, const char *config, struct error *err)
 {
-    const char *named = config ? config : getenv("SUPERVISE_CONFIG");
-    AUTOFREE char *absolute = named && *named ? path_absolute(named) : NULL; /* it will be in "/" */
     char *argv[] = {"supervise", "--db", (char *)(uintptr_t)ledger_path, "daemon", "--until-idle", NULL,
                     NULL,        NULL};
     AUTOFREE char **environment = NULL;
@@ -174,16 +172,17 @@ int daemon_autostart(const char *ledger_path, const char *config, struct error *
 
     if (daemon_runs(ledger_path, &who))
         return 0;
-    if (absolute) {
+    if (config) {
         argv[5] = "--config";
-        argv[6] = absolute;
+        argv[6] = (char *)(uintptr_t)config;
     }
     if (pipe2(ends, O_CLOEXEC))
         return error_errno(err, "cannot start a daemon: pipe");
     ready = ends[0];
     log = open_log(ledger_path);
     environment = daemon_environment();
-    number = start(&(struct start){"/", argv, environment, log, ends[1]}, &pid);
+    /* It reads the settings where we have read them, and leaves that directory itself. */
+    number = start(&(struct start){NULL, argv, environment, log, ends[1]}, &pid);
     close(ends[1]);
     errno = number;
     return number ? error_errno(err, "cannot start a daemon") : await_ready(ledger_path, ready, pid, err);

@@ -113,6 +113,7 @@ struct life {
 
     int64_t started_wall, started_awake, started_slept, exited_awake;
     int64_t activity_wall, activity_awake, activity_slept; /* of the child, or of somebody for it */
+    int64_t continued_awake;                               /* the last SIGCONT; 0: none */
     int64_t slept_told; /* what the ledger knows of sleep since the start */
     int64_t oom_kills;
     bool spawned_written;
@@ -216,6 +217,8 @@ void clocks_child_gone(struct life *life);
 /* The child, or somebody for it, did something. */
 void clocks_activity(struct life *life);
 
+/* Both were stopped, and go on: what is measured by signs of life counts anew. */
+void clocks_continued(struct life *life);
 void clocks_watch(struct life *life);                       /* the watchdog counts anew, where there is one */
 void clocks_watchdog_usec(struct life *life, int64_t usec); /* another interval; 0: no watchdog any more */
 void clocks_watchdog_trigger(struct life *life);            /* as if it had been missed */

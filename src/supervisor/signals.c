@@ -122,7 +122,7 @@ static void on_one(struct life *life, const struct signalfd_siginfo *info)
         signals_to_child(life, number);
     if (number == SIGCONT) {
         life->stop_both = false;
-        clocks_watch(life); /* while both were stopped nobody could give a sign of life */
+        clocks_continued(life);
         if (life->keyboard)
             keyboard_continued(life->keyboard);
     } else if (among(job_stops, number) && alive) {

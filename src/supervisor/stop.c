@@ -6,6 +6,7 @@
  * time prove it.
  */
 #include "life.h"
+#include "others.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -16,7 +17,6 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/text.h>
 #include <supervise/base/time.h>
-#include <supervise/supervisor/daemon.h>
 #include <supervise/supervisor/liveness.h>
 
 enum { NESTED_AFTER_MS = 5000 };
@@ -47,43 +47,31 @@ static void note(struct noted_list *list, const struct process *process)
 
 struct judging {
     const struct life *life;
-    struct process daemon;          /* of this ledger; pid 0: none, or not known */
-    struct execution_list wrappers; /* in flight, by the ledger */
+    struct others others;
 };
 
 static enum tree_branch judge(const struct process *process, void *context)
 {
     struct judging *judging = context;
     const struct inherited *inherited = judging->life->inherited;
-    const struct execution *wrapper;
 
     if (process->pid == judging->life->child.leader)
         return TREE_PASS;
     for (size_t i = 0; i < inherited->child_count; i++)
         if (inherited->children[i].pid == process->pid && inherited->children[i].start == process->start)
             return TREE_LEAVE;
-    /* It works for all, whoever happened to start it; not where it is the command itself. */
-    if (process->pid == judging->daemon.pid && process->start == judging->daemon.start &&
-        process->pid != judging->life->child_pid)
-        return TREE_LEAVE;
     if (among(&judging->life->beyond, process)) /* it can't be ended by us, and is not waited for */
         return TREE_PASS;
-    wrapper = supervisor_among(&judging->wrappers, process);
-    if (!wrapper)
-        return TREE_TAKE;
-    return wrapper->detached == 1 ? TREE_LEAVE : TREE_TAKE_ONE;
+    return others_judge(&judging->others, process, judging->life->child_pid);
 }
 
 static void read_tree(struct life *life, struct tree *tree, struct judging *judging)
 {
-    struct execution_filter in_flight = {.in_flight = true, .since = NO_INT, .limit = NO_INT};
     struct error ignored;
 
     *judging = (struct judging){.life = life};
-    if (life->ledger && executions_list(life->ledger, &in_flight, &judging->wrappers, &ignored))
-        judging->wrappers = (struct execution_list){0};
     if (life->ledger)
-        daemon_runs(ledger_path(life->ledger), &judging->daemon);
+        others_read(life->ledger, &judging->others, &ignored);
     tree_read(tree, judge, judging);
 }
 
@@ -95,7 +83,7 @@ bool stop_left(struct life *life, struct tree *left)
 
     if (tree_has_children()) {
         read_tree(life, &tree, &judging);
-        execution_list_free(&judging.wrappers);
+        others_free(&judging.others);
     }
     any = tree.count > 0;
     if (left)
@@ -185,7 +173,7 @@ static void kill_all(struct life *life)
 
     read_tree(life, &tree, &judging);
     for (size_t i = 0; i < tree.count; i++) {
-        if (supervisor_among(&judging.wrappers, &tree.items[i]))
+        if (supervisor_among(&judging.others.wrappers, &tree.items[i]))
             end_nested(life, &tree.items[i]);
         else
             end_one(life, &tree.items[i]);
@@ -193,7 +181,7 @@ static void kill_all(struct life *life)
     /* Without a /proc of ours the tree can't be read; the child is ours all the same. */
     if (tree.count == 0)
         signals_to_child(life, SIGKILL);
-    execution_list_free(&judging.wrappers);
+    others_free(&judging.others);
     tree_free(&tree);
 }
 

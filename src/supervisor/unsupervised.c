@@ -1,6 +1,8 @@
 /* Commands without supervisor, ended and watched: see the header. */
 #include <supervise/supervisor/unsupervised.h>
 
+#include "others.h"
+
 #include <ev.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,7 +13,6 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/say.h>
 #include <supervise/base/time.h>
-#include <supervise/process/tree.h>
 #include <supervise/store/spool.h>
 #include <supervise/store/sweep.h>
 #include <supervise/supervisor/liveness.h>
@@ -68,39 +69,34 @@ static int settle_gone(struct ledger *ledger, const struct execution *execution,
 
 /* ---- Ending it ---- */
 
-/* A wrapper below it ends its own tree, a detached one is none of it; and we have to outlive what we end. */
-static enum tree_branch judge(const struct process *process, void *context)
-{
-    const struct execution *wrapper = supervisor_among(context, process);
-
-    if (process->pid == getpid())
-        return TREE_LEAVE;
-    if (!wrapper)
-        return TREE_TAKE;
-    return wrapper->detached == 1 ? TREE_LEAVE : TREE_TAKE_ONE;
-}
-
-/* The command with all that goes with it, and who of it is a wrapper; reach_free() it. */
+/* The command with all that goes with it, and who of it isn't its own; reach_free() it. */
 struct reach {
     struct tree tree;
-    struct execution_list wrappers;
+    struct others others;
+    pid_t command;
 };
+
+/* We have to outlive what we end. */
+static enum tree_branch judge(const struct process *process, void *context)
+{
+    const struct reach *reach = context;
+
+    return process->pid == getpid() ? TREE_LEAVE : others_judge(&reach->others, process, reach->command);
+}
 
 static void reach_free(struct reach *reach)
 {
     tree_free(&reach->tree);
-    execution_list_free(&reach->wrappers);
+    others_free(&reach->others);
 }
 
 static int reach_read(struct ledger *ledger, const struct execution *execution, struct reach *reach,
                       struct error *err)
 {
-    struct execution_filter in_flight = {.in_flight = true, .since = NO_INT, .limit = NO_INT};
-
-    *reach = (struct reach){0};
-    if (executions_list(ledger, &in_flight, &reach->wrappers, err))
+    *reach = (struct reach){.command = (pid_t)execution->pid};
+    if (others_read(ledger, &reach->others, err))
         return -1;
-    tree_read_from(&reach->tree, (pid_t)execution->pid, execution->pid_start, judge, &reach->wrappers);
+    tree_read_from(&reach->tree, reach->command, execution->pid_start, judge, reach);
     return 0;
 }
 
@@ -110,7 +106,7 @@ static void signal_all(const struct reach *reach, int number, int to_wrappers)
         const struct process *process = &reach->tree.items[i];
 
         identity_signal(process->pid, process->start,
-                        supervisor_among(&reach->wrappers, process) ? to_wrappers : number);
+                        supervisor_among(&reach->others.wrappers, process) ? to_wrappers : number);
     }
 }
 

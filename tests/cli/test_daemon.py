@@ -161,19 +161,32 @@ class Dying(QueueCase):
         self.daemon()
         wait_for(lambda: self.row("next")["outcome"] == "success", "the next")
 
-    def test_one_that_cannot_begin_waits_and_others_go_on(self):
+    def test_one_with_settings_that_are_wrong_never_starts_and_says_why(self):
         (self.work / "broken").mkdir()
-        config = self.work / "broken" / "supervise.toml"
-        first = self.add("--", "true", cwd=self.work / "broken")
-        config.write_text(BROKEN)
+        first = self.add("--", "touch", self.work / "ran", cwd=self.work / "broken")
+        second = self.add("--after", first, "--", "true")
+        (self.work / "broken" / "supervise.toml").write_text(BROKEN)
+        self.assertIn("supervise.toml:1", self.daemon("--until-idle").finish().err)
+        row = self.assert_end(self.row(first), "failed", "spawn", exit_code=-1, started_at=None)
+        self.assertIn("supervise.toml:1", row["explanation"])
+        self.assertIn("supervise.toml:1", row["notes"][0])
+        self.assert_end(self.row(second), "cancelled", "cancelled")
+        self.assertEqual([(0,)], self.sql("SELECT count(*) FROM queue"))
+        self.assertFalse((self.work / "ran").exists())
+
+    def test_one_that_cannot_begin_waits_and_others_go_on(self):
+        config = self.work / "own.toml"
+        config.write_text("[queue]\nautostart = false\n")
+        first = self.add("--config", str(config), "--", "true")
+        config.unlink()  # it may come back
         second = self.add("--", "true")
         daemon = self.daemon()
         wait_for(lambda: self.row(second)["state"] == "finished", "the other")
         daemon.wait_err("ended before it began")
-        self.assertIn("supervise.toml:1", daemon.err)
+        self.assertIn("own.toml", daemon.err)
         self.assertEqual("queued", self.row(first)["state"])
         self.assertLess(daemon.err.count("ended before it began"), 3, "it is not tried all the time")
-        config.unlink()
+        config.touch()
         self.assertEqual({"success"}, {row["outcome"] for row in self.all_ended()})
 
 
@@ -205,6 +218,15 @@ class Autostart(QueueCase):
         self.all_ended()
         self.ended()
         self.assertEqual("", (self.ledger_dir / "daemon.log").read_text())
+
+    def test_it_has_the_settings_of_the_project_it_is_started_in(self):
+        (self.work / "supervise.toml").write_text("[queue]\nslots = 2\nidle = '1h'\nautostart = true\n")
+        for number in range(2):
+            self.ok("queue", "add", "--", "sh", "-c", f"echo $$ >begun-{number}; until test -e go; do sleep 0.02; done")
+        for number in range(2):
+            number_in(self.work / f"begun-{number}")
+        (self.work / "go").touch()
+        self.all_ended()
 
     def test_no_wakeup_is_lost_as_it_ends(self):
         self.queue_settings(autostart=True, idle="1ms")
@@ -239,12 +261,34 @@ class Autostart(QueueCase):
         (self.work / "go").touch()
         self.assertEqual(["success"] * 2, [row["outcome"] for row in self.all_ended()])
 
+    def test_one_that_a_command_starts_in_its_background_is_no_part_of_it(self):
+        for capture in ("pipe", "none"):
+            with self.subTest(capture):
+                outer = self.start("-n", "outer", f"--capture={capture}", "--", "sh", "-c",
+                                   "supervise daemon >/dev/null 2>&1 & echo $! >begun; exec sleep 100")
+                pid = number_in(self.work / "begun")
+                wait_for(lambda: self.daemon_pid() == pid, "the daemon")
+                if capture == "none":
+                    row = self.running_row(name="outer")
+                    outer.kill(signal.SIGKILL)
+                    outer.process.wait()
+                    self.assertTrue(alive(row["pid"]))
+                self.assert_code(0, self.run_supervise("cancel", "outer"))
+                wait_for(lambda: self.row("outer")["state"] == "finished", "the end of the command")
+                outer.finish()
+                self.ok("queue", "add", "-n", f"after-{capture}", "--", "true")
+                wait_for(lambda: self.row(f"after-{capture}")["outcome"] == "success", "what the daemon starts")
+                self.assertEqual(pid, self.daemon_pid())
+                self.end_daemon()
+                (self.work / "begun").unlink()
+
     def test_what_it_has_to_say_is_kept(self):
         self.queue_settings(autostart=True, idle="1h")
-        (self.work / "broken").mkdir()
+        config = self.work / "own.toml"
+        config.touch()
         self.ok("queue", "pause")
-        self.add("--", "true", cwd=self.work / "broken")
-        (self.work / "broken" / "supervise.toml").write_text(BROKEN)
+        self.add("--config", str(config), "--", "true")
+        config.unlink()
         self.ok("queue", "resume")
         log = self.ledger_dir / "daemon.log"
         wait_for(lambda: log.exists() and "ended before it began" in log.read_text(), "the warning")
@@ -261,6 +305,44 @@ class Ledger(QueueCase):
         self.assertEqual("queued", self.row(uid)["state"])
         holder.close()
         self.all_ended()
+
+    def test_a_sweep_that_a_lock_prevents_is_done_once_it_has_gone(self):
+        self.rows_finish = False  # nobody but that sweep would end it
+        lost = self.start("-n", "lost", "--", "sleep", "100")
+        row = self.running_row(name="lost")
+        for pid in (lost.pid, row["pid"]):
+            os.kill(pid, signal.SIGKILL)
+        lost.process.wait()
+        wait_for(lambda: not alive(row["pid"]), "the end of the command")
+        holder = self.lock()
+        daemon = self.daemon()
+        daemon.wait_err("it is tried again")
+        holder.close()
+        wait_for(lambda: self.row("lost")["outcome"] == "failed", "the sweep")
+        self.assertIsNone(daemon.process.poll())
+
+    def test_what_others_find_without_supervisor_is_watched_and_after_a_new_start_too(self):
+        self.rows_finish = False
+        daemon = self.daemon()
+        wait_for(lambda: self.daemon_pid() == daemon.pid, "the daemon")
+        for name in ("found", "gone"):
+            lost = self.start("-n", name, "--capture=none", "--", "sleep", "100")
+            row = self.running_row(name=name)
+            lost.kill(signal.SIGKILL)
+            lost.process.wait()
+            if name == "gone":
+                aside = self.dir / "aside"
+                os.rename(self.ledger_dir, aside)
+                daemon.wait_err("No such file")
+                os.rename(aside, self.ledger_dir)
+                daemon.wait_err("can be used again")
+            else:
+                self.ok("sweep")
+            wait_for(lambda: len([1 for fd in pathlib.Path(f"/proc/{daemon.pid}/fd").iterdir() if os.readlink(fd) == "anon_inode:[pidfd]"]),
+                     "a watch")
+            os.kill(row["pid"], signal.SIGKILL)
+            wait_for(lambda: self.row(name)["outcome"] == "failed", "its end", 10)
+            self.assertIn("was seen to end at", str(self.row(name)["notes"]))
 
     def test_one_that_goes_and_comes_back_is_found_again(self):
         daemon = self.daemon()

@@ -100,6 +100,19 @@ class IdleTimeout(Stopping):
         result = self.ok("--idle-timeout", "1s", "--", "sh", "-c", script)
         self.assertEqual("", result.out, "it is quiet")
 
+    def test_the_time_that_both_were_stopped_does_not_count(self):
+        running = self.start("--idle-timeout", "2s", "--", "sh", "-c", "echo up; while [ ! -e go ]; do sleep 0.02; done; exit 3",
+                             group=True)
+        running.wait_out("up")
+        pids = [running.pid, self.running_row()["pid"]]
+        running.kill(signal.SIGTSTP)
+        wait_for(lambda: all(state_of(pid) == "T" for pid in pids), "the stop of both")
+        time.sleep(2.1)  # longer than it may be quiet
+        running.kill(signal.SIGCONT)
+        wait_for(lambda: not any(state_of(pid) == "T" for pid in pids), "both to go on")
+        (self.work / "go").touch()
+        self.assert_code(3, running.finish())
+
     def test_the_supervisors_own_heartbeat_does_not(self):
         self.config('[sweep]\nheartbeat_interval = "100ms"\nstalled_after = "1m"\n')
         self.assert_code(124, self.run_supervise("--idle-timeout", "700ms", "--", "sleep", "1000"))

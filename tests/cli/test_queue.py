@@ -44,7 +44,7 @@ class Adding(QueueCase):
         self.ok("session", "begin", "over")
         self.ok("session", "close", "over")
         self.ok("session", "begin", "plain")
-        self.assert_code(1, self.run_supervise("-n", "failed", "--", "false"))
+        self.ok("--", "true")
         before = (self.rows(), len(self.events()))
         for code, word, args in (
             (2, "no command", []),
@@ -56,7 +56,6 @@ class Adding(QueueCase):
             (6, "declares stages", ["-s", "made-with-it", "--stages", "a..b", "--", "true"]),
             (4, "no execution", ["--after", "99", "--", "true"]),
             (4, "no execution", ["--after", "2", "--", "true"]),  # which would be itself
-            (6, "has failed", ["--after", "failed", "--", "true"]),
             (6, "is closed", ["-s", "over", "--", "true"]),
         ):
             result = self.assert_code(code, self.run_supervise("queue", "add", *args), args)
@@ -186,6 +185,24 @@ class Running(QueueCase):
         self.ok("cancel", "1")
         self.assert_code(143, self.run_supervise("wait", "1"))
 
+    def test_nor_is_it_left_in_the_file_once_the_daemon_is_idle_or_ends(self):
+        def left():
+            return [path.name for path in self.ledger_dir.glob("supervise.db*") if b"only for it" in path.read_bytes()]
+
+        self.add("--", "true", env={"SECRET": "only for it"})
+        self.assertTrue(left())
+        daemon = self.daemon()
+        self.all_ended()
+        wait_for(lambda: not left(), "the file without it")
+        self.add("--", "sh", "-c", "touch begun; sleep 100", env={"SECRET": "only for it"})
+        wait_for((self.work / "begun").exists, "its start")
+        self.assertTrue(left(), "it is folded away when nothing runs, and at the end")
+        daemon.kill(signal.SIGTERM)
+        daemon.finish()
+        self.assertEqual([], left())
+        self.ok("cancel", "2")
+        self.assert_code(143, self.run_supervise("wait", "2"))
+
     def test_words_that_are_no_text_stay_as_they_are(self):
         self.add("--", "printf", "%s", b"\xff|\xfe", "")
         self.drain()
@@ -252,6 +269,44 @@ class Running(QueueCase):
         self.assertEqual("it waited for #3, which was cancelled", self.event("four", "execution_finished")["data"]["why"])
         self.assertFalse((self.work / "ran").exists())
 
+    def test_after_what_has_failed_already_it_is_cancelled_at_once(self):
+        self.assert_code(1, self.run_supervise("-n", "failed", "--", "false"))
+        self.ok("-n", "fine", "--", "true")
+        self.add("-n", "removed", "--", "true")
+        self.ok("queue", "remove", "removed")
+        for after, why in (("failed", "it waited for #1, which has failed"), ("removed", "it waited for #3, which was cancelled")):
+            with self.subTest(after):
+                result = self.ok("queue", "add", "--after", "fine", "--after", after, "--", "touch", "ran")
+                self.assertIn("is cancelled at once", result.err)
+                self.assertIn(why, result.err)
+                uid = result.out.strip()
+                self.assert_end(self.row(uid), "cancelled", "cancelled", exit_code=-2, started_at=None, notes=[why])
+                self.assertEqual(why, self.event(uid, "execution_finished")["data"]["why"])
+                self.assertEqual("execution_queued", self.events(uid)[0]["type"])
+        self.assertEqual(([(0,)], [(0,)]), (self.sql("SELECT count(*) FROM queue"), self.sql("SELECT count(*) FROM queue_after")))
+        uid = self.add("--after", "fine", "--", "true")
+        self.drain()
+        self.assert_end(self.row(uid), "success", "exit")
+        self.assertFalse((self.work / "ran").exists())
+
+    def test_what_waits_for_what_is_ended_by_hand_is_settled_without_a_daemon(self):
+        for verb in (["queue", "remove", "{}-1"], ["cancel", "{}-1"], ["session", "close", "--abort", "{}"]):
+            name = verb[0]
+            with self.subTest(name):
+                self.add("-n", f"{name}-1", "-s", name, "--", "true")
+                self.add("-n", f"{name}-2", "--after", f"{name}-1", "--", "true")
+                self.add("-n", f"{name}-3", "--after", f"{name}-2", "--", "true")
+                self.ok(*(word.format(name) for word in verb))
+                for number in (2, 3):
+                    self.assert_end(self.row(f"{name}-{number}"), "cancelled", "cancelled", exit_code=-2)
+                if name != "session":
+                    self.ok("session", "close", "--abort", name)
+        self.assert_code(75, self.run_supervise("-s", "round", "-n", "first", "--", "true"))
+        self.add("-n", "next", "--after", "first", "--", "true")
+        self.ok("session", "close", "round")
+        self.assertEqual([(0,)], self.sql("SELECT count(*) FROM queue_after"), "its round was completed")
+        self.drain()
+
     def test_after_what_is_incomplete_it_waits_for_the_round(self):
         for session, verb, outcome in (("kept", ["close"], "success"), ("left", ["close", "--abort"], "cancelled")):
             with self.subTest(session):
@@ -260,7 +315,7 @@ class Running(QueueCase):
                 daemon = self.daemon()
                 row = self.row(session + "-next")
                 self.assertEqual("queued", row["state"])
-                self.assertIn("is incomplete until its session completes the round", row["explanation"])
+                self.assertIn("is incomplete until its session is closed as completed or goes on to the next round", row["explanation"])
                 self.ok("session", *verb, session)
                 wait_for(lambda: self.row(session + "-next")["outcome"] == outcome, "what becomes of it")
                 daemon.kill(signal.SIGTERM)

@@ -102,6 +102,13 @@ class Orphans(Lost):
         self.assertEqual(1, len(self.sockets()))
         self.ok("sweep")
 
+    def test_cancel_of_what_died_before_it_recorded_a_process_is_its_end(self):
+        _, before = self.lose("-n", "job", ends=True)
+        self.sql("UPDATE executions SET pid = NULL, pid_start = NULL")
+        self.assertIn("no process of it was ever recorded", self.ok("cancel", "job").err)
+        self.assert_end(self.row("job"), "failed", "orphaned", exit_code=-3)
+        self.assertEqual(([], {}), (self.sockets(), self.actions()))
+
     def test_people_get_a_table(self):
         self.lose("-n", "job", ends=True)
         out = self.ok("sweep").out

@@ -89,6 +89,11 @@ int executions_list(struct ledger *ledger, const struct execution_filter *filter
 int executions_each(struct ledger *ledger, const struct execution_filter *filter,
                     int (*each)(const struct execution *, void *), void *context, struct error *err);
 
+/* All that have started and not ended, without what only views derive: the queue may be long, and is not
+ * read.
+ */
+int executions_running(struct ledger *ledger, struct execution_list *list, struct error *err);
+
 /* The execution with that UID; *execution is NULL (and 0 returned) where there is none. */
 int execution_get(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err);
 

@@ -42,6 +42,12 @@ bool ledger_in_place(const struct ledger *ledger);
 int ledger_hold(struct ledger *ledger, struct error *err);
 void ledger_let_go(struct ledger *ledger);
 
+/*
+ * Empties the -wal into the file, so that nothing is left there of what has been taken out; without waiting:
+ * false where others are at it.
+ */
+bool ledger_fold(struct ledger *ledger);
+
 /* A number that changes whenever another connection has changed the ledger (PRAGMA data_version). */
 int64_t ledger_version(struct ledger *ledger);
 

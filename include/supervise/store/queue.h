@@ -18,11 +18,12 @@ struct queue_request {
 
 /*
  * Puts it behind what waits, with what --session asks for, as execution_begin() does. ERR_INVARIANT: the
- * session is closed, or what it is to come after never will succeed; ERR_NOT_FOUND: a stage of `stages` that
- * the session's workflow doesn't have. The caller frees begun->session.
+ * session is closed; ERR_NOT_FOUND: a stage of `stages` that the session's workflow doesn't have. Where what
+ * it is to come after never will succeed, it is cancelled at once, and *cancelled says why; else that is
+ * NULL. The caller frees begun->session and *cancelled.
  */
 int queue_add(struct ledger *ledger, const struct queue_request *request, struct execution_begun *begun,
-              struct error *err);
+              char **cancelled, struct error *err);
 
 /* Takes it out: it is cancelled, and never ran. ERR_INVARIANT where it doesn't wait (any more). */
 int queue_remove(struct ledger *ledger, const char *uid, struct error *err);
@@ -87,6 +88,12 @@ int queue_settle(struct ledger *ledger, struct error *err);
  */
 int queue_claim(struct ledger *ledger, const struct execution_start *start, struct execution_begun *begun,
                 struct error *err);
+
+/*
+ * What is due by that UID never can be started: it ends (-1), with the reason (UTF-8). Nothing changes where
+ * it isn't due, or somebody else has taken it.
+ */
+int queue_refuse(struct ledger *ledger, const char *uid, const char *why, struct error *err);
 
 /* What came from the queue and is in flight, without what only views derive. */
 int queue_running(struct ledger *ledger, struct execution_list *list, struct error *err);

@@ -23,7 +23,7 @@ enum sweep_of {
     SWEEP_CLOSED,  /* ended with their session (-4), process or supervisor not known to be gone */
 };
 
-/* The next `limit` of them after the number `after`, in that order. */
+/* The next `limit` of them after the number `after`, in that order, without what only views derive. */
 int sweep_page(struct ledger *ledger, enum sweep_of of, int64_t after, int64_t limit,
                struct execution_list *list, struct error *err);
 
