@@ -102,9 +102,16 @@ int sessions_list(struct ledger *ledger, const char *status, int64_t limit, stru
                   struct error *err)
 {
     static const char *const for_a_page[] = {"definition", "rounds", "needs", NULL};
-    AUTOFREE char *sql =
-        sql_select(session_fields, session_field_count, for_a_page, SOURCE,
-                   "WHERE ?1 IS NULL OR status = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2");
+    /* The page first, then what is told of those on it. The index of the active is used only where the word
+     * stands in the SQL. */
+    const char *which = !status ? "WHERE ?1 IS NULL"
+                        : strcmp(status, "active") == 0
+                            ? "INDEXED BY sessions_active WHERE a.status = 'active' AND ?1 IS NOT NULL"
+                            : "WHERE a.status = ?1";
+    AUTOFREE char *tail = mem_printf("WHERE id IN (SELECT a.id FROM sessions a %s ORDER BY a.started_at DESC,"
+                                     " a.id DESC LIMIT ?2) ORDER BY started_at DESC, id DESC",
+                                     which);
+    AUTOFREE char *sql = sql_select(session_fields, session_field_count, for_a_page, SOURCE, tail);
     AUTOSTMT sqlite3_stmt *statement =
         sql_bind(ledger, err, sql, "ti", status, limit == NO_INT ? (int64_t)-1 : limit);
 

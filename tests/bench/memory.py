@@ -22,11 +22,13 @@ def pages(pid):
 
 
 def waiting(bench, prefix, count):
-    """[(private, share)] of that many."""
-    all_of_them = [bench.spawn([*prefix, *WAITS], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(count)]
+    """[(private, share)] of that many. Begun one after the other: the floor doesn't wait for locks."""
+    all_of_them = []
     try:
-        for process in all_of_them:
-            process.stdout.readline()
+        for _ in range(count):
+            all_of_them.append(bench.spawn([*prefix, *WAITS], stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            if not all_of_them[-1].stdout.readline():
+                raise SystemExit(f"bench.py: cannot measure {prefix[0]}: its command did not begin")
         return [pages(process.pid) for process in all_of_them]
     finally:
         for process in all_of_them:
@@ -58,15 +60,15 @@ def under_supervisord(bench, count):
 def measure(bench):
     many = bench.often(200, 50)
     ours = [bench.supervise, "--"]
+    peers = {"floor": [str(bench.tools / "floor"), str(bench.scratch / "floor.db")], "tini": ["tini", "-s", "--"]}
     private, share = waiting(bench, ours, 2)[0]
+    together = sum(of_one for _, of_one in waiting(bench, ours, many))
     bench.row(GROUP, "private pages of a waiting wrapper", "KiB", private, "3 MiB", 3 * 1024, 1.0)
-    beside = {"floor": waiting(bench, [str(bench.tools / "floor"), str(bench.scratch / "floor.db")], 2)[0]}
-    if bench.here("tini"):
-        beside["tini"] = waiting(bench, ["tini", "-s", "--"], 2)[0]
-    for name in ("floor", "tini"):
-        bench.row(GROUP, "its proportional share (PSS)", "KiB", share, name, name in beside and beside[name][1] or None)
-    shares = sum(pss for _, pss in waiting(bench, ours, many))
-    for name, prefix in (("floor", [str(bench.tools / "floor"), str(bench.scratch / "floor.db")]), ("tini", ["tini", "-s", "--"])):
-        theirs = sum(pss for _, pss in waiting(bench, prefix, many)) if bench.here(prefix[0]) else None
-        bench.row(GROUP, f"PSS of {many} wrappers in all", "KiB", shares, name, theirs, each=f"{shares / many:.0f} KiB")
-    bench.row(GROUP, f"PSS of {many} wrappers in all", "KiB", shares, "one supervisord", under_supervisord(bench, many))
+    for name, prefix in peers.items():
+        theirs = waiting(bench, prefix, 2)[0] if bench.here(prefix[0]) else (None, None)
+        bench.row(GROUP, "private pages of a waiting wrapper", "KiB", private, name, theirs[0])
+        bench.row(GROUP, "its proportional share (PSS)", "KiB", share, name, theirs[1])
+    for name, prefix in peers.items():
+        theirs = sum(of_one for _, of_one in waiting(bench, prefix, many)) if bench.here(prefix[0]) else None
+        bench.row(GROUP, f"PSS of {many}, in all", "KiB", together, name, theirs, each=f"{together / many:.0f} KiB")
+    bench.row(GROUP, f"PSS of {many}, in all", "KiB", together, "one supervisord", under_supervisord(bench, many))
