@@ -107,17 +107,36 @@ int executions_load(struct ledger *ledger, sqlite3_stmt *statement, struct execu
     return step;
 }
 
-/* The rows of the view for which `condition`, with `key` as ?1, holds: newest first, those not ended before,
- * 20 at most. */
-static int find(struct ledger *ledger, const char *condition, const char *key, bool open_first,
+/*
+ * The rows of the view for which `condition`, with `key` as ?1, holds: newest first, 20 at most. Where only
+ * those are asked for that have not ended, they are looked through, who are few, and not all that the
+ * condition holds for.
+ */
+static int find(struct ledger *ledger, const char *condition, const char *key, bool open,
                 struct execution_list *list, struct error *err)
 {
-    AUTOFREE char *tail = mem_printf("WHERE %s ORDER BY %sid DESC LIMIT 20", condition,
-                                     open_first ? "finished_at IS NOT NULL, " : "");
-    AUTOFREE char *sql = sql_select(execution_fields, execution_field_count, NULL, "outcomes", tail);
+    static const char open_ones[] =
+        "(SELECT i.id AS open FROM executions i WHERE i.finished_at IS NULL ORDER BY i.id DESC)"
+        " CROSS JOIN outcomes ON id = open";
+    AUTOFREE char *tail = mem_printf("WHERE %s ORDER BY %s DESC LIMIT 20", condition, open ? "open" : "id");
+    AUTOFREE char *sql =
+        sql_select(execution_fields, execution_field_count, NULL, open ? open_ones : "outcomes", tail);
     AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "t", key);
 
     return statement ? executions_load(ledger, statement, list, err) : -1;
+}
+
+/* The same: those that have not ended where there are such and they are preferred; else all. */
+static int find_preferred(struct ledger *ledger, const char *condition, const char *key, bool prefer_open,
+                          struct execution_list *list, struct error *err)
+{
+    if (prefer_open) {
+        if (find(ledger, condition, key, true, list, err))
+            return -1;
+        if (list->count)
+            return 0;
+    }
+    return find(ledger, condition, key, false, list, err);
 }
 
 /* What follows from a filter and is what an index holds: the rest of the history is never looked at. */
@@ -350,7 +369,7 @@ int execution_resolve(struct ledger *ledger, const char *ref, bool prefer_open, 
 
         if (!meanings[i].fits(ref))
             continue;
-        if (find(ledger, meanings[i].condition, ref, prefer_open, &list, err))
+        if (find_preferred(ledger, meanings[i].condition, ref, prefer_open, &list, err))
             return -1;
         result = list.count ? choose(shown, meanings[i].newest, prefer_open, &list, execution, err) : 0;
         execution_list_free(&list);

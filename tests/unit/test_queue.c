@@ -1,6 +1,5 @@
 /*
- * The queue: the rules of `--after` as a table, the order, the one start, what becomes of dependents, and
- * that all hot statements are answered by an index.
+ * The queue: the rules of `--after` as a table, the order, the one start, and what becomes of dependents.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -397,47 +396,6 @@ static void the_wal_of_commands_that_write_once_stays_short(void **state)
         fail_msg("the -wal grew to %lld bytes", (long long)longest);
 }
 
-/* ---- Queries ---- */
-
-static void hot_statements_are_answered_by_an_index(void **state)
-{
-    static const struct {
-        const char *query, *index;
-    } hot[] = {
-        {"SELECT max(position) FROM queue", "queue_position"},
-        {"SELECT execution FROM queue q WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'queue_paused_at')"
-         " AND NOT EXISTS (SELECT 1 FROM queue_after a WHERE a.execution = q.execution) ORDER BY position",
-         "queue_position"},
-        {"SELECT count(*) FROM executions INDEXED BY executions_from_queue WHERE queued_at IS NOT NULL AND "
-         "started_at IS NOT NULL AND finished_at IS NULL",
-         "executions_from_queue"},
-        {"SELECT DISTINCT a.after FROM queue_after a WHERE EXISTS (SELECT 1 FROM executions e WHERE e.uid = "
-         "a.after AND e.finished_at IS NOT NULL)",
-         "queue_after_after"},
-        {"SELECT uid FROM queue q CROSS JOIN outcomes o ON o.uid = q.execution ORDER BY q.position, "
-         "q.execution",
-         "queue_position"},
-        {"DELETE FROM queue_after WHERE after = 'u'", "queue_after_after"},
-    };
-
-    for (size_t i = 0; i < sizeof hot / sizeof *hot; i++) {
-        AUTOFREE char *text = mem_printf("EXPLAIN QUERY PLAN %s", hot[i].query);
-        struct world *world = *state;
-        struct error err;
-        sqlite3_stmt *statement = sql_bind(world->ledger, &err, text, "");
-        char plan[4096] = "";
-
-        if (!statement)
-            fail_msg("%s: %s", hot[i].query, err.text);
-        while (sqlite3_step(statement) == SQLITE_ROW)
-            snprintf(plan + strlen(plan), sizeof plan - strlen(plan), "%s\n",
-                     (const char *)sqlite3_column_text(statement, 3));
-        sqlite3_finalize(statement);
-        if (!strstr(plan, hot[i].index) || strstr(plan, "TEMP B-TREE") || strstr(plan, "SCAN e\n"))
-            fail_msg("%s is not answered by %s:\n%s", hot[i].query, hot[i].index, plan);
-    }
-}
-
 #define WITH_LEDGER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -452,7 +410,6 @@ int main(void)
         WITH_LEDGER(what_is_removed_is_cancelled_and_so_is_what_waits_for_it),
         WITH_LEDGER(what_runs_is_found_beside_a_long_queue),
         WITH_LEDGER(the_wal_of_commands_that_write_once_stays_short),
-        WITH_LEDGER(hot_statements_are_answered_by_an_index),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

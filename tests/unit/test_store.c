@@ -1,7 +1,6 @@
 /*
  * The ledger held to its contract: the view of outcomes says what the pure function says, over every
- * combination; the hot statements are answered by indexes; a migration keeps a copy of the old file, and what
- * isn't ours is refused unchanged.
+ * combination; a migration keeps a copy of the old file, and what isn't ours is refused unchanged.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -244,44 +243,6 @@ static void plan_of(struct world *world, const char *query, char *plan, size_t s
     sqlite3_finalize(statement);
 }
 
-static void hot_statements_are_answered_by_an_index(void **state)
-{
-    static const struct {
-        const char *query, *index;
-    } hot[] = {
-        {"SELECT id FROM outcomes WHERE uid = 'u'", "sqlite_autoindex_executions_1"},
-        {"SELECT id FROM outcomes WHERE finished_at IS NULL ORDER BY id DESC", "executions_in_flight"},
-        {"SELECT id FROM outcomes WHERE session = 's' ORDER BY id DESC LIMIT 20", "executions_session"},
-        {"SELECT id FROM outcomes WHERE name = 'n' ORDER BY id DESC LIMIT 20", "executions_name"},
-        {"SELECT id FROM events WHERE execution = 'u' ORDER BY id", "events_execution"},
-        {"SELECT id FROM events WHERE session = 's' ORDER BY id", "events_session"},
-        {"SELECT id FROM sessions WHERE status = 'active' ORDER BY updated_at DESC LIMIT 10",
-         "sessions_active"},
-        {"SELECT 1 FROM steps WHERE execution = 'u' AND status = 'running'", "steps_running"},
-        {"SELECT number FROM latest_checkpoints WHERE session = 's'", "checkpoints_execution"},
-        {"SELECT id FROM items WHERE session = 's' ORDER BY stage, id", "PRIMARY KEY (session=?)"},
-        {"SELECT id, outcome FROM outcomes ORDER BY id DESC LIMIT 20", "SCAN e"},
-        {"SELECT id FROM outcomes WHERE finished_at IS NULL AND started_at IS NOT NULL AND id > 1 ORDER BY "
-         "id LIMIT 9",
-         "executions_in_flight"},
-        {"SELECT id FROM outcomes WHERE exit_code = -4 AND (pid IS NOT NULL OR socket IS NOT NULL) AND id > 1"
-         " ORDER BY id LIMIT 9",
-         "executions_closed_in_flight"},
-        {"SELECT id FROM sessions WHERE status = 'active' AND updated_at < 1 AND id NOT IN (SELECT e.session"
-         " FROM executions e WHERE e.finished_at IS NULL AND +e.session IS NOT NULL) ORDER BY updated_at",
-         "sessions_active"},
-        {"SELECT e.session FROM executions e WHERE e.finished_at IS NULL AND +e.session IS NOT NULL",
-         "executions_in_flight"},
-    };
-    char plan[8192];
-
-    for (size_t i = 0; i < sizeof hot / sizeof *hot; i++) {
-        plan_of(*state, hot[i].query, plan, sizeof plan);
-        if (!strstr(plan, hot[i].index) || strstr(plan, "TEMP B-TREE"))
-            fail_msg("%s is not answered by %s:\n%s", hot[i].query, hot[i].index, plan);
-    }
-}
-
 static int keep_text(unsigned event, void *context, void *statement, void *text)
 {
     char **kept = context;
@@ -447,7 +408,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_view_says_what_the_function_says_over_every_combination, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(hot_statements_are_answered_by_an_index, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lists_of_sessions_are_answered_by_an_index, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_file_is_0600_in_a_directory_0700, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_schema_is_refused_unchanged, set_up, tear_down),

@@ -1,0 +1,592 @@
+/*
+ * However long the history is, what is asked often looks at a few rows of it: each of these calls runs with
+ * its statements recorded, as they are, and no plan of theirs may look through a table, or an index that
+ * holds the whole history.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <supervise/base/buf.h>
+#include <supervise/store/event.h>
+#include <supervise/store/execution.h>
+#include <supervise/store/item.h>
+#include <supervise/store/queue.h>
+#include <supervise/store/session.h>
+#include <supervise/store/step.h>
+#include <supervise/store/sweep.h>
+
+#include "../../src/store/sql.h"
+
+/* ---- The ledger: one execution that runs in session "s", one that has ended, one in the queue ---- */
+
+static const struct execution_start runs = {.uid = "aaaaaaaaaaaaaaaaaaaa",
+                                            .name = "n",
+                                            .session = "s",
+                                            .command = "[\"true\"]",
+                                            .attempt = 1,
+                                            .started_at = 1000};
+static const struct execution_start ended = {
+    .uid = "bbbbbbbbbbbbbbbbbbbb", .name = "n", .command = "[\"true\"]", .attempt = 1, .started_at = 1000};
+static const struct queue_request queued = {
+    .start = {.uid = "cccccccccccccccccccc", .command = "[\"true\"]", .attempt = 1, .queued_at = 1000}};
+
+static int begin_it(struct ledger *ledger, const struct execution_start *start, struct error *err)
+{
+    struct execution_begun begun;
+    int result = execution_begin(ledger, start, &begun, err);
+
+    free(begun.session);
+    return result;
+}
+
+static int end_it(struct ledger *ledger, const char *uid, struct error *err)
+{
+    struct execution_end end = {.uid = uid,
+                                .signal = NO_INT,
+                                .spawn_errno = NO_INT,
+                                .duration_ms = 1,
+                                .activity_at = NO_INT,
+                                .finished_at = 2000,
+                                .usage = "{}",
+                                .facts = "{}"};
+    struct execution *row;
+    bool known;
+    int result = execution_finish(ledger, &end, &known, &row, err);
+
+    execution_free(row);
+    return result;
+}
+
+static int queue_it(struct ledger *ledger, const struct queue_request *request, struct error *err)
+{
+    struct execution_begun begun;
+    AUTOFREE char *cancelled = NULL;
+    int result = queue_add(ledger, request, &begun, &cancelled, err);
+
+    free(begun.session);
+    return result;
+}
+
+static char directory[64];
+
+static int set_up(void **state)
+{
+    struct ledger_options options = {.busy_timeout_ms = 1000};
+    AUTOFREE char *path = NULL;
+    struct ledger *ledger;
+    struct error err = {0};
+
+    strcpy(directory, "/tmp/supervise-test-XXXXXX");
+    assert_non_null(mkdtemp(directory));
+    setenv("XDG_STATE_HOME", directory, 1);
+    path = mem_printf("%s/supervise.db", directory);
+    options.path = path;
+    ledger = ledger_open(&options, LEDGER_WRITE, &err);
+    if (!ledger || begin_it(ledger, &runs, &err) || begin_it(ledger, &ended, &err) ||
+        end_it(ledger, ended.uid, &err) || queue_it(ledger, &queued, &err))
+        fail_msg("%s", err.text);
+    *state = ledger;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    AUTOFREE char *command = mem_printf("rm -rf %s", directory);
+
+    ledger_close(*state);
+    return system(command) ? -1 : 0;
+}
+
+/* ---- What is asked ---- */
+
+static int list(struct ledger *ledger, struct execution_filter filter, struct error *err)
+{
+    struct execution_list list = {0};
+    int result;
+
+    filter.limit = 20;
+    filter.since = filter.since ? filter.since : NO_INT;
+    result = executions_list(ledger, &filter, &list, err);
+    execution_list_free(&list);
+    return result;
+}
+
+static int list_all(struct ledger *ledger, struct error *err)
+{
+    return list(ledger, (struct execution_filter){0}, err);
+}
+
+static int list_failed(struct ledger *ledger, struct error *err)
+{
+    return list(ledger, (struct execution_filter){.outcome = "failed"}, err);
+}
+
+static int list_cancelled(struct ledger *ledger, struct error *err)
+{
+    return list(ledger, (struct execution_filter){.outcome = "cancelled"}, err);
+}
+
+static int list_incomplete(struct ledger *ledger, struct error *err)
+{
+    return list(ledger, (struct execution_filter){.outcome = "incomplete"}, err);
+}
+
+static int list_running(struct ledger *ledger, struct error *err)
+{
+    return list(ledger, (struct execution_filter){.state = "running"}, err);
+}
+
+static int list_queued(struct ledger *ledger, struct error *err)
+{
+    return list(ledger, (struct execution_filter){.state = "queued"}, err);
+}
+
+static int list_in_flight(struct ledger *ledger, struct error *err)
+{
+    return list(ledger, (struct execution_filter){.state = "running", .in_flight = true}, err);
+}
+
+static int list_session(struct ledger *ledger, struct error *err)
+{
+    return list(ledger, (struct execution_filter){.session = "s"}, err);
+}
+
+static int list_name(struct ledger *ledger, struct error *err)
+{
+    return list(ledger, (struct execution_filter){.name = "n"}, err);
+}
+
+static int resolve(struct ledger *ledger, const char *ref, bool prefer_open, struct error *err)
+{
+    struct execution *execution = NULL;
+    int result = execution_resolve(ledger, ref, prefer_open, &execution, err);
+
+    execution_free(execution);
+    return result;
+}
+
+static int resolve_last(struct ledger *ledger, struct error *err)
+{
+    return resolve(ledger, "@last", false, err);
+}
+
+static int resolve_number(struct ledger *ledger, struct error *err)
+{
+    return resolve(ledger, "1", false, err);
+}
+
+static int resolve_uid(struct ledger *ledger, struct error *err)
+{
+    return resolve(ledger, runs.uid, false, err);
+}
+
+static int resolve_letters(struct ledger *ledger, struct error *err)
+{
+    return resolve(ledger, "aaaa", false, err);
+}
+
+static int resolve_session(struct ledger *ledger, struct error *err)
+{
+    return resolve(ledger, "s", false, err);
+}
+
+static int resolve_name(struct ledger *ledger, struct error *err)
+{
+    return resolve(ledger, "n", false, err);
+}
+
+static int resolve_open_name(struct ledger *ledger, struct error *err)
+{
+    return resolve(ledger, "n", true, err);
+}
+
+static int driver_of(struct ledger *ledger, struct error *err)
+{
+    struct execution *execution = NULL;
+    int result = execution_driver(ledger, "s", &execution, err);
+
+    execution_free(execution);
+    return result;
+}
+
+static int sessions(struct ledger *ledger, const char *status, struct error *err)
+{
+    struct session_list list = {0};
+    int result = sessions_list(ledger, status, 20, &list, err);
+
+    session_list_free(&list);
+    return result;
+}
+
+static int sessions_any(struct ledger *ledger, struct error *err)
+{
+    return sessions(ledger, NULL, err);
+}
+
+static int sessions_active(struct ledger *ledger, struct error *err)
+{
+    return sessions(ledger, "active", err);
+}
+
+static int session_one(struct ledger *ledger, struct error *err)
+{
+    struct session *session = NULL;
+    int result = session_get(ledger, "s", &session, err);
+
+    session_free(session);
+    return result;
+}
+
+static int session_only_active(struct ledger *ledger, struct error *err)
+{
+    AUTOFREE char *id = NULL;
+    const char *how;
+
+    return session_resolve(ledger, NULL, NULL, &id, &how, err);
+}
+
+static int ignore_event(const struct event *event, void *context)
+{
+    (void)event;
+    (void)context;
+    return 0;
+}
+
+static int events_of_execution(struct ledger *ledger, struct error *err)
+{
+    return events_each(ledger, &(struct event_filter){.execution = runs.uid}, ignore_event, NULL, err);
+}
+
+static int events_of_session(struct ledger *ledger, struct error *err)
+{
+    return events_each(ledger, &(struct event_filter){.session = "s"}, ignore_event, NULL, err);
+}
+
+static int events_since(struct ledger *ledger, struct error *err)
+{
+    return events_each(ledger, &(struct event_filter){.after = 1}, ignore_event, NULL, err);
+}
+
+static int sweep_pages(struct ledger *ledger, struct error *err)
+{
+    for (int of = SWEEP_RUNNING; of <= SWEEP_CLOSED; of++) {
+        struct execution_list list;
+
+        if (sweep_page(ledger, (enum sweep_of)of, 0, 64, &list, err))
+            return -1;
+        execution_list_free(&list);
+    }
+    return 0;
+}
+
+static int sweep_sessions(struct ledger *ledger, struct error *err)
+{
+    struct name_list ids;
+
+    if (sessions_stale(ledger, 5, &ids, err))
+        return -1;
+    name_list_free(&ids);
+    return 0;
+}
+
+static int queue_shown(struct ledger *ledger, struct error *err)
+{
+    struct execution_list list;
+    struct queue_standing standing;
+
+    if (queue_list(ledger, &list, err))
+        return -1;
+    execution_list_free(&list);
+    if (queue_standing(ledger, &standing, err) || queue_running(ledger, &list, err))
+        return -1;
+    execution_list_free(&list);
+    return 0;
+}
+
+static bool may(void *context, const char *uid)
+{
+    (void)context;
+    (void)uid;
+    return true;
+}
+
+static int queue_served(struct ledger *ledger, struct error *err)
+{
+    struct queued due;
+
+    if (queue_settle(ledger, err) || queue_next(ledger, may, NULL, &due, err))
+        return -1;
+    queued_free(&due);
+    return 0;
+}
+
+static int queue_added(struct ledger *ledger, struct error *err)
+{
+    static const char *const after[] = {"aaaaaaaaaaaaaaaaaaaa"};
+    struct queue_request request = queued;
+
+    request.start.uid = "dddddddddddddddddddd";
+    request.after = after;
+    request.after_count = 1;
+    return queue_it(ledger, &request, err);
+}
+
+static int a_run(struct ledger *ledger, struct error *err)
+{
+    struct execution_start start = ended;
+
+    start.uid = "eeeeeeeeeeeeeeeeeeee";
+    return begin_it(ledger, &start, err) || execution_spawned(ledger, start.uid, 4, 5, "pipe", err) ||
+                   execution_heartbeat(ledger, start.uid, 3000, 0, err) || end_it(ledger, start.uid, err)
+               ? -1
+               : 0;
+}
+
+static int a_run_in_a_session(struct ledger *ledger, struct error *err)
+{
+    struct execution_start start = runs;
+
+    start.uid = "ffffffffffffffffffff";
+    return begin_it(ledger, &start, err) || end_it(ledger, start.uid, err) ? -1 : 0;
+}
+
+static int a_heartbeat(struct ledger *ledger, struct error *err)
+{
+    return execution_activity(ledger, runs.uid, "at it", err);
+}
+
+static int a_step(struct ledger *ledger, struct error *err)
+{
+    struct step_report report = {
+        .verb = STEP_DONE, .execution = runs.uid, .stage = "g", .name = "k", .done = NO_INT, .total = NO_INT};
+    struct step_reported reported;
+    int result = step_report(ledger, &report, &reported, err);
+
+    step_reported_free(&reported);
+    return result;
+}
+
+static int one_item(void *context, const char **id, size_t *length, struct error *err)
+{
+    int *given = context;
+
+    (void)err;
+    *id = "i";
+    *length = 1;
+    return (*given)++ == 0;
+}
+
+static int an_item(struct ledger *ledger, struct error *err)
+{
+    struct item_report report = {.execution = runs.uid, .stage = "g"};
+    AUTOFREE char *session = NULL;
+    const char *how;
+    int given = 0;
+
+    return items_take(ledger, one_item, &given, err) ||
+                   items_report(ledger, ITEMS_DONE, &report, &session, &how, err)
+               ? -1
+               : 0;
+}
+
+static int ignore_item(const struct item *item, void *context)
+{
+    (void)item;
+    (void)context;
+    return 0;
+}
+
+static int items_shown(struct ledger *ledger, struct error *err)
+{
+    return items_each(ledger, &(struct item_filter){.session = "s"}, ignore_item, NULL, err);
+}
+
+static int queue_settled(struct ledger *ledger, struct error *err)
+{
+    struct execution_start first = ended;
+    struct queue_request then = queued;
+    const char *const after[] = {"gggggggggggggggggggg"};
+
+    first.uid = after[0];
+    then.start.uid = "hhhhhhhhhhhhhhhhhhhh";
+    then.after = after;
+    then.after_count = 1;
+    return begin_it(ledger, &first, err) || queue_it(ledger, &then, err) || end_it(ledger, first.uid, err) ||
+                   queue_settle(ledger, err)
+               ? -1
+               : 0;
+}
+
+static const struct {
+    const char *what;
+    int (*ask)(struct ledger *, struct error *);
+    const char *may; /* be looked through, all the same: newest first, it ends when there are enough; or it is
+                        what was given */
+    bool sorts;      /* rows that are few, however long the history is */
+} hot[] = {
+    {"list", list_all, "SCAN e", false},
+    {"list --outcome failed", list_failed, NULL, false},
+    {"list --outcome cancelled", list_cancelled, NULL, false},
+    {"list --outcome incomplete", list_incomplete, NULL, false},
+    {"list --state running", list_running, NULL, false},
+    {"list --state queued", list_queued, NULL, false},
+    {"what runs", list_in_flight, NULL, false},
+    {"list --session", list_session, NULL, false},
+    {"list --name", list_name, NULL, false},
+    {"@last", resolve_last, NULL, true},
+    {"a number", resolve_number, NULL, true},
+    {"a UID", resolve_uid, NULL, false},
+    {"letters of a UID", resolve_letters, NULL, true},
+    {"a session's id", resolve_session, NULL, false},
+    {"a name", resolve_name, NULL, false},
+    {"a name, those that run first", resolve_open_name, NULL, false},
+    {"who drives a session", driver_of, NULL, false},
+    {"session list", sessions_any, "SCAN s USING INDEX sessions_started", false},
+    {"session list --status active", sessions_active, NULL, true},
+    {"session show", session_one, NULL, false},
+    {"the only active session", session_only_active, NULL, false},
+    {"events of an execution", events_of_execution, NULL, false},
+    {"events of a session", events_of_session, NULL, false},
+    {"events --since", events_since, NULL, false},
+    {"sweep of executions", sweep_pages, NULL, false},
+    {"sweep of sessions", sweep_sessions, NULL, false},
+    {"the queue", queue_shown, NULL, false},
+    {"what is due", queue_served, NULL, false},
+    {"queue add", queue_added, NULL, false},
+    {"a run", a_run, NULL, false},
+    {"a run in a session", a_run_in_a_session, NULL, true},
+    {"heartbeat", a_heartbeat, NULL, false},
+    {"step done", a_step, NULL, false},
+    {"item done", an_item, "SCAN g", false},
+    {"item list", items_shown, NULL, false},
+    {"what waited for an end", queue_settled, NULL, false},
+};
+
+/* ---- What it looks at ---- */
+
+/* Indexes of what is in flight, waits, has not succeeded, is active: all of it may be looked through. And
+ * what is no table of the history at all. */
+static const char *const few[] = {
+    "executions_in_flight",
+    "executions_not_zero",
+    "executions_doubtful",
+    "executions_closed_in_flight",
+    "executions_from_queue",
+    "sessions_active",
+    "queue_position",
+    "queue_after_after",
+    "VIRTUAL TABLE",
+    "given",
+    "CONSTANT ROW",
+    "SCAN queue",
+    "SCAN a USING COVERING INDEX queue_after",
+};
+
+/* A subquery is scanned by the name that it was given when it was made. */
+static bool is_subquery(const char *plan, const char *name)
+{
+    static const char *const made[] = {"CO-ROUTINE", "MATERIALIZE"};
+    bool found = false;
+
+    for (size_t i = 0; i < sizeof made / sizeof *made && !found; i++) {
+        AUTOFREE char *line = mem_printf("%s %s\n", made[i], name);
+
+        found = strstr(plan, line) != NULL;
+    }
+    return found;
+}
+
+/* What is sorted at the end was found before, all of it. */
+static bool is_sort(sqlite3_stmt *row, const char *line)
+{
+    return sqlite3_column_int(row, 1) == 0 && strstr(line, "TEMP B-TREE FOR ORDER BY");
+}
+
+static bool is_allowed(const char *plan, const char *line, const char *may_scan)
+{
+    if (strncmp(line, "SCAN ", strlen("SCAN ")) != 0 || is_subquery(plan, line + strlen("SCAN ")))
+        return true;
+    for (size_t i = 0; i < sizeof few / sizeof *few; i++)
+        if (strstr(line, few[i]))
+            return true;
+    return may_scan && strcmp(line, may_scan) == 0;
+}
+
+static void check_plan(struct ledger *ledger, const char *what, const char *statement, const char *may_scan,
+                       bool sorts)
+{
+    AUTOFREE char *explain = mem_printf("EXPLAIN QUERY PLAN %s", statement);
+    AUTOBUF struct buf plan = {0};
+    struct error err;
+    AUTOSTMT sqlite3_stmt *rows = sql_bind(ledger, &err, explain, "");
+
+    if (!rows)
+        fail_msg("%s: %s: %s", what, statement, err.text);
+    while (sqlite3_step(rows) == SQLITE_ROW) {
+        const char *line = (const char *)sqlite3_column_text(rows, 3);
+
+        if (!sorts && is_sort(rows, line))
+            fail_msg("%s: %s\n\n%s", what, line, statement);
+        buf_printf(&plan, "%s\n", line);
+    }
+    for (const char *at = plan.data; at && *at; at = strchr(at, '\n') + 1) {
+        AUTOFREE char *line = mem_printf("%.*s", (int)strcspn(at, "\n"), at);
+
+        if (!is_allowed(plan.data, line, may_scan))
+            fail_msg("%s: %s\n\n%s", what, line, statement);
+    }
+}
+
+struct recording {
+    char *statements[256];
+    size_t count;
+};
+
+static int record(unsigned kind, void *context, void *statement, void *text)
+{
+    struct recording *recording = context;
+
+    (void)kind;
+    /* A trigger begins with "--": its statements are not seen here. And what makes a table has no plan. */
+    if (strncmp(text, "--", 2) != 0 && strncmp(text, "CREATE ", strlen("CREATE ")) != 0 &&
+        recording->count < sizeof recording->statements / sizeof(char *))
+        recording->statements[recording->count++] = mem_strdup(sqlite3_sql(statement));
+    return 0;
+}
+
+static void no_hot_call_looks_through_the_history(void **state)
+{
+    struct ledger *ledger = *state;
+
+    for (size_t i = 0; i < sizeof hot / sizeof *hot; i++) {
+        struct recording recording = {0};
+        struct error err = {0};
+
+        sqlite3_trace_v2(ledger->db, SQLITE_TRACE_STMT, record, &recording);
+        if (hot[i].ask(ledger, &err))
+            fail_msg("%s: %s", hot[i].what, err.text);
+        sqlite3_trace_v2(ledger->db, 0, NULL, NULL);
+        assert_true(recording.count > 0);
+        for (size_t k = 0; k < recording.count; k++) {
+            check_plan(ledger, hot[i].what, recording.statements[k], hot[i].may, hot[i].sorts);
+            free(recording.statements[k]);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(no_hot_call_looks_through_the_history, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
