@@ -19,9 +19,11 @@ sqlite3_stmt *implicit_left(struct ledger *ledger, const char *session, struct e
         " UNION ALL SELECT 'stage ' || stage || ' has ' || done || ' of ' || total || ' items done'"
         "  FROM (SELECT t.*, (SELECT count(*) FROM items i WHERE i.session = t.session AND i.stage = t.stage"
         "         AND i.status = 'done') AS done FROM stage_totals t WHERE t.session = ?1) WHERE done < total"
+        " UNION ALL SELECT need FROM closing_needs WHERE session = ?1 AND kind = 'plan'"
         " UNION ALL SELECT 'neither a step nor a total was reported'"
         "  WHERE NOT EXISTS (SELECT 1 FROM steps WHERE session = ?1)"
-        "   AND NOT EXISTS (SELECT 1 FROM stage_totals WHERE session = ?1)",
+        "   AND NOT EXISTS (SELECT 1 FROM stage_totals WHERE session = ?1)"
+        "   AND NOT EXISTS (SELECT 1 FROM plan_items WHERE session = ?1)",
         "t", session);
 }
 

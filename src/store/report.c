@@ -62,11 +62,14 @@ static int check_active(struct ledger *ledger, const char *id, struct error *err
 }
 
 /* Its session (NULL: none; the caller frees), or ERR_INVARIANT where it is over. */
-static int own_session(struct ledger *ledger, const char *execution, char **session, struct error *err)
+static int own_session(struct ledger *ledger, const char *execution, char **session, bool *for_a_plan,
+                       struct error *err)
 {
-    AUTOSTMT sqlite3_stmt *statement = sql_bind(
-        ledger, err, "SELECT finished_at IS NOT NULL AND pid IS NULL, session FROM executions WHERE uid = ?",
-        "t", execution);
+    AUTOSTMT sqlite3_stmt *statement =
+        sql_bind(ledger, err,
+                 "SELECT finished_at IS NOT NULL AND pid IS NULL, session, drives AND session IN"
+                 " (SELECT id FROM plan_sessions) FROM executions WHERE uid = ?",
+                 "t", execution);
     int step;
 
     if (!statement || (step = sql_step(ledger, statement, err)) < 0)
@@ -74,6 +77,7 @@ static int own_session(struct ledger *ledger, const char *execution, char **sess
     if (step == 0 || sqlite3_column_int(statement, 0))
         return error_set(err, ERR_INVARIANT, "execution %s has ended: nothing is taken for it", execution);
     *session = mem_strdup((const char *)sqlite3_column_text(statement, 1));
+    *for_a_plan = sqlite3_column_int(statement, 2);
     return 0;
 }
 
@@ -81,19 +85,27 @@ int report_session(struct ledger *ledger, const char *option, const char *execut
                    const char **how, struct error *err)
 {
     AUTOFREE char *own = NULL;
-    bool linked;
+    bool for_a_plan = false, linked;
 
     *id = NULL;
-    if (execution && own_session(ledger, execution, &own, err))
+    if (execution && own_session(ledger, execution, &own, &for_a_plan, err))
         return -1;
     if (execution && !own && !option) {
         *how = "implicit";
         return name_after(ledger, execution, id, err) ? -1 : insert_implicit(ledger, *id, execution, at, err);
     }
-    if (session_resolve(ledger, option, execution, id, how, err) || check_active(ledger, *id, err))
+    if (own && !option) {
+        *how = "execution";
+        *id = mem_strdup(own);
+    } else if (session_resolve(ledger, option, execution, id, how, err)) {
+        return -1;
+    }
+    if (check_active(ledger, *id, err))
         return -1;
     /* A helper goes on helping its own, whatever it reports to. */
-    return execution && !own ? session_link_execution(ledger, *id, execution, at, &linked, err) : 0;
+    return execution && (!own || for_a_plan)
+               ? session_link_execution(ledger, *id, execution, at, &linked, err)
+               : 0;
 }
 
 int report_stage(struct ledger *ledger, const char *session, const char *stage, struct error *err)

@@ -1,5 +1,5 @@
 /* Reading sessions: the table of fields, lists, and which session a verb means. */
-#include "sql.h"
+#include "rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -150,15 +150,18 @@ static int resolve_option(struct ledger *ledger, const char *option, char **id, 
     return 0;
 }
 
+#define NOT_FOR_A_PLAN " AND id NOT IN (SELECT id FROM plan_sessions)"
+
 static int resolve_only_active(struct ledger *ledger, char **id, struct error *err)
 {
     int64_t count;
     AUTOFREE char *names = NULL;
 
-    if (sql_integer(ledger, err, &count, "SELECT count(*) FROM sessions WHERE status = 'active'", "") ||
+    if (sql_integer(ledger, err, &count,
+                    "SELECT count(*) FROM sessions WHERE status = 'active'" NOT_FOR_A_PLAN, "") ||
         sql_text(ledger, err, &names,
-                 "SELECT group_concat(id, ', ') FROM (SELECT id FROM sessions WHERE status = 'active'"
-                 " ORDER BY updated_at DESC LIMIT 10)",
+                 "SELECT group_concat(id, ', ') FROM (SELECT id FROM sessions WHERE status = "
+                 "'active'" NOT_FOR_A_PLAN " ORDER BY updated_at DESC LIMIT 10)",
                  ""))
         return -1;
     if (count == 0)
@@ -180,8 +183,7 @@ int session_resolve(struct ledger *ledger, const char *option, const char *execu
     if (option)
         return resolve_option(ledger, option, id, err);
     *how = "execution";
-    if (execution_uid &&
-        sql_text(ledger, err, id, "SELECT session FROM executions WHERE uid = ?", "t", execution_uid))
+    if (execution_uid && sql_text(ledger, err, id, OWN_SESSION, "t", execution_uid))
         return -1;
     if (*id)
         return 0;

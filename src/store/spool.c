@@ -95,19 +95,22 @@ static json_t *said_json(const struct execution_said *said)
 
 static json_t *end_json(const struct execution_end *end)
 {
-    json_t *events = json_array();
+    json_t *events = json_array(), *planned = json_array();
 
     for (size_t i = 0; i < end->event_count; i++)
         json_array_append_new(events, json_pack("{s:s, s:s, s:I}", "type", end->events[i].type, "data",
                                                 end->events[i].data, "at", (json_int_t)end->events[i].at));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}",
-                     "exit_code", number(end->exit_code), "signal", number(end->signal), "spawn_errno",
-                     number(end->spawn_errno), "duration_ms", number(end->duration_ms), "activity_at",
-                     number(end->activity_at), "finished_at", number(end->finished_at), "stopped",
-                     json_boolean(end->stopped), "stopped_by", text(end->stopped_by), "usage",
-                     text(end->usage), "facts", text(end->facts), "agent_session", text(end->agent_session),
-                     "agent_result", text(end->agent_result), "agent_unfinished", end->agent_unfinished,
-                     "note", text(end->note), "said", said_json(end->said), "events", events);
+    for (size_t i = 0; i < end->planned_count; i++)
+        json_array_append_new(planned, json_pack("[s, s, i]", end->planned[i].key, end->planned[i].name,
+                                                 end->planned[i].state));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "exit_code",
+        number(end->exit_code), "signal", number(end->signal), "spawn_errno", number(end->spawn_errno),
+        "duration_ms", number(end->duration_ms), "activity_at", number(end->activity_at), "finished_at",
+        number(end->finished_at), "stopped", json_boolean(end->stopped), "stopped_by", text(end->stopped_by),
+        "usage", text(end->usage), "facts", text(end->facts), "agent_session", text(end->agent_session),
+        "agent_result", text(end->agent_result), "agent_unfinished", end->agent_unfinished, "note",
+        text(end->note), "said", said_json(end->said), "planned", planned, "events", events);
 }
 
 /* Whole or not at all: a temporary file, synced, renamed. */
@@ -260,6 +263,26 @@ static struct execution_said get_said(const json_t *object)
     };
 }
 
+/* What is no item of a plan is left out; the caller frees. The texts stay the JSON's. */
+static struct plan_item *get_planned(const json_t *list, size_t *count)
+{
+    struct plan_item *items = mem_alloc((json_array_size(list) + 1) * sizeof *items);
+    json_t *entry;
+    size_t i;
+
+    *count = 0;
+    json_array_foreach((json_t *)list, i, entry) {
+        const char *key = json_string_value(json_array_get(entry, 0));
+        const char *name = json_string_value(json_array_get(entry, 1));
+        json_int_t state = json_integer_value(json_array_get(entry, 2));
+
+        if (key && name && state >= PLAN_PENDING && state <= PLAN_DROPPED)
+            items[(*count)++] =
+                (struct plan_item){(char *)(uintptr_t)key, (char *)(uintptr_t)name, (enum plan_state)state};
+    }
+    return items;
+}
+
 static int take_end(struct ledger *ledger, const json_t *whole, struct error *err)
 {
     const json_t *execution = json_object_get(whole, "execution"), *end = json_object_get(whole, "end");
@@ -288,9 +311,12 @@ static int take_end(struct ledger *ledger, const json_t *whole, struct error *er
         .events = events,
         .event_count = count,
     };
+    struct plan_item *planned = get_planned(json_object_get(end, "planned"), &finish.planned_count);
     struct execution *row = NULL;
     bool known;
     int result;
+
+    finish.planned = planned;
 
     json_array_foreach(list, i, event)
         events[i] = (struct execution_event){
@@ -301,6 +327,7 @@ static int take_end(struct ledger *ledger, const json_t *whole, struct error *er
     if (!result && !known)
         result = error_set(err, ERR_OTHER, "cannot write that row");
     execution_free(row);
+    free(planned);
     free(events);
     return result;
 }
