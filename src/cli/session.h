@@ -7,6 +7,9 @@
 /* The id given as the word `at`, or with --session; NULL where neither was. */
 int session_named(const struct args *args, size_t at, const char **id, struct error *err);
 
+/* The definition of a workflow as the settings, which are read, know it; NULL with err where they don't. */
+const json_t *session_workflow(struct cli *cli, const char *workflow, struct error *err);
+
 /* Where the configuration says otherwise of its workflow than the session does: one line on stderr. */
 int session_say_drift(struct cli *cli, const char *id, struct error *err);
 

@@ -148,6 +148,11 @@ static unsigned take_line(struct agent_reader *reader, const char *line, size_t 
     return what;
 }
 
+unsigned agent_reader_take(struct agent_reader *reader, const json_t *record)
+{
+    return reader ? take_record(reader, record, NULL) : 0;
+}
+
 unsigned agent_reader_feed(struct agent_reader *reader, unsigned stream, const void *bytes, size_t length,
                            const char *session)
 {

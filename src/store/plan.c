@@ -124,7 +124,8 @@ static int write_item(struct ledger *ledger, const struct item *item, int64_t at
         return 0;
     if (!item->known || item->dropped != dropped) {
         if (sql_run(ledger, err,
-                    "INSERT INTO plan_items (session, name, key, dropped) VALUES (?, ?, ?, ?)"
+                    "INSERT INTO plan_items (session, name, key, dropped, position) SELECT ?1, ?2, ?3, ?4,"
+                    " (SELECT count(*) FROM plan_items WHERE session = ?1) WHERE true"
                     " ON CONFLICT DO UPDATE SET key = excluded.key, dropped = excluded.dropped",
                     "ttti", item->session, item->name, item->key, (int64_t)dropped) ||
             report_progress(ledger, item->execution, at, err))

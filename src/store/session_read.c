@@ -28,6 +28,7 @@ const struct field session_fields[] = {
     {"definition", FIELD_JSON, AT(definition), false},
     {"rounds", FIELD_JSON, AT(rounds), false},
     {"needs", FIELD_JSON, AT(needs), false},
+    {"implicit", FIELD_INT, AT(implicit), false},
 };
 const size_t session_field_count = sizeof session_fields / sizeof *session_fields;
 
@@ -47,6 +48,8 @@ static const char SOURCE[] =
     "      FROM (SELECT i.name, min(i.place) AS place FROM"
     "        (SELECT name, position AS place FROM declared_steps"
     "          WHERE session = s.id AND stage = g.name AND name IS NOT NULL"
+    "         UNION ALL SELECT name, position FROM plan_items"
+    "          WHERE session = s.id AND g.name = 'plan' AND NOT dropped"
     "         UNION ALL SELECT name, 1000000 + id FROM steps WHERE session = s.id AND stage = g.name) i"
     "        GROUP BY i.name) n"
     "      LEFT JOIN current_steps k ON k.session = s.id AND k.stage = g.name AND k.name = n.name"
@@ -58,7 +61,7 @@ static const char SOURCE[] =
     "r.completed_at,"
     "     'settled_at', r.settled_at, 'settled_as', r.settled_as))"
     "   FROM (SELECT * FROM rounds WHERE session = s.id ORDER BY id) r) AS rounds,"
-    "  (SELECT json_group_array(n.need) FROM closing_needs n WHERE n.session = s.id) AS needs"
+    "  (SELECT json_group_array(n.need) FROM closing_needs n WHERE n.session = s.id) AS needs, s.implicit"
     " FROM sessions s JOIN completeness c ON c.session = s.id JOIN totals t ON t.session = s.id)";
 
 void session_free(struct session *session)
@@ -98,7 +101,7 @@ static int load_list(struct ledger *ledger, sqlite3_stmt *statement, struct sess
 int sessions_list(struct ledger *ledger, const char *status, int64_t limit, struct session_list *list,
                   struct error *err)
 {
-    static const char *const for_a_page[] = {"definition", "rounds", "needs", NULL};
+    static const char *const for_a_page[] = {"definition", "rounds", "needs", "implicit", NULL};
     AUTOFREE char *sql =
         sql_select(session_fields, session_field_count, for_a_page, SOURCE,
                    "WHERE ?1 IS NULL OR status = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2");

@@ -59,9 +59,16 @@ class Plans(Case):
         self.assertIn("stage plan has 1 of 3 done", row["explanation"])
         self.assertIn("plan/Write is aborted", result.err)
         self.assertEqual("supervise resume 1", row["next"])
-        self.assertEqual({"Read": "done", "Write": "aborted"}, self.steps())
+        self.assertEqual({"Read": "done", "Write": "aborted", "Test": "idle"}, self.steps())
         session = self.json("session", "show", row["session"])
         self.assertEqual("resume", session["next"])
+        self.assertEqual(["error"], [stage["state"] for stage in session["stages"]])
+        self.assertEqual("idle", self.json("session", "show", self.half("claude"))["stages"][0]["state"])
+
+    def half(self, name):
+        """The session of a run that ended with nothing running, and its plan open."""
+        self.assert_code(75, self.run_supervise("-n", "half", "--", self.agent(name, *self.THREE, moved("2", "completed"))))
+        return self.rows()[-1]["session"]
 
     def test_all_of_it_done_is_a_success_and_the_session_closes(self):
         self.ok("--", self.agent("claude", *self.THREE, *(moved(key, "completed") for key in "123")))
@@ -239,7 +246,7 @@ class Plans(Case):
         holder.close()
         self.ok("session", "begin", "after")
         row = self.assert_end(self.row("1"), "incomplete", "session-active")
-        self.assertEqual({"Read": "done"}, self.steps(row["session"]))
+        self.assertEqual({"Read": "done", "Write": "idle", "Test": "idle"}, self.steps(row["session"]))
 
 
 if __name__ == "__main__":

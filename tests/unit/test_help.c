@@ -15,7 +15,7 @@
 #include <supervise/cli/verbs.h>
 
 static const char manual[] = "man/supervise.1";
-static const char *const later[] = {"agent", "backup", "prune", "export"};
+static const char *const later[] = {"backup", "prune", "export"};
 
 static char *help_of(const struct verb *verb)
 {

@@ -31,6 +31,14 @@ char *words_phase(const char *phase, int64_t number, int64_t count);
 char *words_counters(int64_t steps, const char *usage);
 char *words_totals(const char *totals);
 
+/*
+ * What a session still lacks, in sentences for whoever works on it, an agent first of all: "Session review-42
+ * is in phase reviews (4 of 8), round 1. Still missing: round 1 is not complete (phase reviews). Next:
+ * supervise session advance aggregation." NULL where the session isn't active. The ledger must be open; the
+ * caller frees *text.
+ */
+int words_missing(struct cli *cli, const char *session, char **text, struct error *err);
+
 /* Aligned "Label:  value" lines on stdout; nothing for a NULL or empty value. The value is made visible. */
 void words_line(const char *label, const char *value);
 void words_linef(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -43,6 +43,9 @@ enum {
 unsigned agent_reader_feed(struct agent_reader *reader, unsigned stream, const void *bytes, size_t length,
                            const char *session);
 
+/* The same of one line that is parsed already. */
+unsigned agent_reader_take(struct agent_reader *reader, const json_t *record);
+
 /*
  * The last result record: JSON, its long texts cut so that it fits AGENT_RESULT_MAX; the caller frees. NULL:
  * none came.
