@@ -265,16 +265,18 @@ static char *add_behind(const char *text, const struct item *last, const struct 
 char *json_text_add(const char *text, struct json_span container, const char *key, const json_t *value)
 {
     struct style style = style_of(text);
-    AUTOFREE char *unit = style.unit;
     struct item item, last;
     size_t count = 0;
+    char *changed;
 
     while (find_item(text, container, count, &item)) {
         last = item;
         count++;
     }
-    return count ? add_behind(text, &last, &style, key, value)
-                 : add_first(text, container, &style, key, value);
+    changed =
+        count ? add_behind(text, &last, &style, key, value) : add_first(text, container, &style, key, value);
+    free(style.unit);
+    return changed;
 }
 
 char *json_text_remove(const char *text, struct json_span container, size_t index)

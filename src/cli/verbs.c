@@ -61,7 +61,8 @@ const struct verb *const verbs[] = {
 
 const struct verb *const inner_verbs[] = {&verb_queue_claim, NULL};
 
-static const char *const groups[] = {"step", "item", "checkpoint", "session", "queue", "agent", "config", "db", NULL};
+static const char *const groups[] = {"step",  "item",   "checkpoint", "session", "queue",
+                                     "agent", "config", "db",         NULL};
 
 const struct verb *verb_find(const char *name)
 {

@@ -20,8 +20,10 @@ static void keep(struct life *life, const struct plan_item *item)
 {
     for (size_t i = 0; i < life->planned_count; i++)
         if (strcmp(life->planned[i].name, item->name) == 0) {
-            forget(&life->planned[i]);
+            struct plan_item earlier = life->planned[i];
+
             life->planned[i] = *item;
+            forget(&earlier);
             return;
         }
     life->planned = mem_resize(life->planned, (life->planned_count + 1) * sizeof *life->planned);
