@@ -1,5 +1,6 @@
 # make            build/supervise
 # make check      builds and runs all tests           make asan    the same under AddressSanitizer and UBSan
+# make check-agents   runs the real agent programs, which npm installs into a cache, against a scripted endpoint
 # make bench      timings beside peers, as ratios     make lint    clang-tidy, cppcheck, -fanalyzer, format
 # make fmt        formats the code                    make install PREFIX= DESTDIR=
 
@@ -30,7 +31,7 @@ UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/un
 PROBES  := $(patsubst tests/probes/%.c,$(BUILD)/probes/%,$(sort $(wildcard tests/probes/*.c)))
 BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 
-.PHONY: all check asan bench fmt lint install clean tests
+.PHONY: all check check-agents asan bench fmt lint install clean tests
 all: $(BUILD)/supervise
 
 $(BUILD)/supervise: $(MAIN) $(OBJECTS)
@@ -69,10 +70,20 @@ $(BUILD)/bench/%: tests/bench/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(STATIC) -o $@ $< $(LIBS)
 
-tests: $(BUILD)/supervise $(UNIT) $(PROBES)
+# The program with a death built in, for tests of what it leaves behind. Only a static link sends SQLite's calls this way,
+# too; sanitizers don't have one.
+CRASH   := open open64 mkostemp write pwrite pwrite64 fsync fdatasync ftruncate64 fchmod unlink unlinkat rename renameat2 \
+           mkdir rmdir bind send mmap64 dup2 fork execvp
+$(BUILD)/supervise-crash: $(MAIN) $(OBJECTS) tests/crash/crash.c
+	$(CC) $(PLAIN_CFLAGS) $(STATIC) $(CRASH:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
+
+tests: $(BUILD)/supervise $(UNIT) $(PROBES) $(if $(STATIC),$(BUILD)/supervise-crash)
 
 check: tests
 	$(PYTHON) tests/run.py --build $(BUILD)
+
+check-agents: $(BUILD)/supervise
+	$(PYTHON) tests/agents/check.py --build $(BUILD)
 
 asan:
 	$(MAKE) BUILD=$(BUILD)/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \

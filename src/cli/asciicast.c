@@ -3,12 +3,12 @@
 
 #include <fcntl.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <supervise/cli/hold.h>
 #include <supervise/cli/log_replay.h>
 
 struct asciicast {
@@ -126,14 +126,12 @@ void asciicast_end(struct asciicast *cast, struct buf *out)
 
 /* --- the file --- */
 
-static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-
 struct cast_file {
     int fd;
     char *path;      /* as it was given, for people */
     char *target;    /* where it is to stand; NULL: it is written in place */
     char *temporary; /* beside it */
-    sigset_t held, before;
+    struct signal_hold hold;
 };
 
 static int cannot_write(const struct cast_file *file, struct error *err)
@@ -155,21 +153,6 @@ static char *find_target(const char *path)
     return target;
 }
 
-/* But for those that would not end us: they are ignored, or held back by whoever started us. */
-static void hold_signals(struct cast_file *file)
-{
-    sigemptyset(&file->held);
-    sigprocmask(SIG_BLOCK, NULL, &file->before);
-    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
-        struct sigaction action;
-
-        if (sigaction(ending[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN &&
-            sigismember(&file->before, ending[i]) == 0)
-            sigaddset(&file->held, ending[i]);
-    }
-    sigprocmask(SIG_BLOCK, &file->held, NULL);
-}
-
 static int open_file(struct cast_file *file)
 {
     struct stat status;
@@ -184,7 +167,7 @@ static int open_file(struct cast_file *file)
         return -1;
     }
     file->temporary = mem_printf("%s.XXXXXX", file->target);
-    hold_signals(file);
+    signals_hold(&file->hold);
     return mkostemp(file->temporary, O_CLOEXEC); /* 0600 */
 }
 
@@ -192,7 +175,7 @@ static void free_file(struct cast_file *file)
 {
     fd_close(&file->fd);
     if (file->temporary)
-        sigprocmask(SIG_SETMASK, &file->before, NULL);
+        signals_release(&file->hold);
     free(file->path);
     free(file->target);
     free(file->temporary);
@@ -226,14 +209,7 @@ int cast_file_write(struct cast_file *file, const struct buf *text, struct error
 
 bool cast_file_over(const struct cast_file *file)
 {
-    sigset_t pending;
-
-    if (!file->temporary || sigpending(&pending) != 0)
-        return false;
-    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
-        if (sigismember(&file->held, ending[i]) == 1 && sigismember(&pending, ending[i]) == 1)
-            return true;
-    return false;
+    return file->temporary && signals_waiting(&file->hold);
 }
 
 int cast_file_close(struct cast_file *file, bool whole, struct error *err)

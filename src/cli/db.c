@@ -7,6 +7,8 @@
 #include <supervise/base/say.h>
 #include <supervise/base/text.h>
 #include <supervise/store/check.h>
+#include <supervise/store/spool.h>
+#include <supervise/supervisor/log_sweep.h>
 
 static int run_path(struct cli *cli, const struct args *args)
 {
@@ -22,23 +24,48 @@ static int run_path(struct cli *cli, const struct args *args)
     return 0;
 }
 
-static void print_findings(const json_t *findings)
+static void print_line(const char *what, const json_t *text)
+{
+    AUTOFREE char *visible =
+        text_visible_dup(json_is_string(text) ? json_string_value(text) : "not readable");
+
+    printf("%s: %s\n", what, visible);
+}
+
+/* What is no fault of the ledger, but belongs to it. */
+struct beside {
+    json_t *spool, *orphans;
+};
+
+static int look_beside(struct cli *cli, struct beside *beside, struct error *err)
+{
+    beside->spool = spool_list(cli->settings->store_path);
+    return log_orphans(cli->ledger, cli->settings->log_dir, &beside->orphans, err);
+}
+
+static void print_findings(const json_t *findings, const struct beside *beside)
 {
     size_t index;
-    json_t *finding;
+    json_t *entry;
 
-    json_array_foreach(findings, index, finding) {
-        const char *check = json_string_value(json_object_get(finding, "check"));
-        const char *text = json_string_value(json_object_get(finding, "finding"));
-        AUTOFREE char *visible = text_visible_dup(text ? text : "not readable");
+    json_array_foreach(findings, index, entry) {
+        const char *check = json_string_value(json_object_get(entry, "check"));
 
-        printf("%s: %s\n", check ? check : "check", visible);
+        print_line(check ? check : "check", json_object_get(entry, "finding"));
     }
+    json_array_foreach(beside->spool, index, entry) {
+        AUTOFREE char *what = mem_printf("spool, %s", json_string_value(json_object_get(entry, "state")));
+
+        print_line(what, json_object_get(entry, "path"));
+    }
+    json_array_foreach(beside->orphans, index, entry)
+        print_line("log of no execution here", entry);
 }
 
 static int run_check(struct cli *cli, const struct args *args)
 {
     json_t *findings = NULL;
+    struct beside beside = {0};
     bool sound = false, damaged = false;
     struct error err;
 
@@ -46,12 +73,17 @@ static int run_check(struct cli *cli, const struct args *args)
     if (cli_ledger(cli, LEDGER_READ, &err) < 0 ||
         ledger_check(cli->ledger, &sound, &damaged, &findings, &err) < 0)
         return cli_fail(&err);
+    if (look_beside(cli, &beside, &err))
+        say_warning("%s", err.text);
     if (cli->json)
-        json_print(json_pack("{s:b, s:b, s:O}", "sound", sound, "damaged", damaged, "findings", findings),
+        json_print(json_pack("{s:b, s:b, s:O, s:O, s:O}", "sound", sound, "damaged", damaged, "findings",
+                             findings, "spool", beside.spool, "orphaned_logs", beside.orphans),
                    false);
     else
-        print_findings(findings);
+        print_findings(findings, &beside);
     json_decref(findings);
+    json_decref(beside.spool);
+    json_decref(beside.orphans);
     if (sound) {
         say("ledger %s is sound", cli->settings->store_path);
         return 0;

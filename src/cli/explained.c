@@ -122,6 +122,7 @@ static void take_steps(struct explain_facts *to, const struct cli *cli, const st
     to->left = steps->left;
     to->step_in_error = steps->in_error;
     to->step_message = steps->error;
+    to->session_next = steps->next;
 }
 
 static void take_liveness(struct explain_facts *to, struct liveness liveness)

@@ -48,9 +48,10 @@ static int advance(struct cli *cli, const struct args *args, struct advance_requ
     struct advance_result result = {0};
     AUTOBUF struct buf data = {0};
     AUTOFREE char *id = NULL;
+    bool only_active;
 
     if (cli_data(args, DATA_MAX, &data, err) < 0 || cli_ledger_existing(cli, err) < 0 ||
-        cli_session(cli, named, &request->execution_uid, &id, &request->link, err) < 0 ||
+        cli_session(cli, named, &request->execution_uid, &id, &only_active, err) < 0 ||
         session_say_drift(cli, id, err) < 0)
         return -1;
     request->id = id;

@@ -1,7 +1,7 @@
 /*
- * Agent programs: the built-in ones, and [agent.NAME]. "resume" is the one setting
- * that names a command; it is refused in a file that was merely found, so that nobody runs what came with
- * somebody's repository.
+ * Agent programs: the built-in ones, and [agent.NAME]. "resume" and "keep" are the settings that say what
+ * runs; they are refused in a file that was merely found, so that nobody runs what came with somebody's
+ * repository.
  */
 #include "agent.h"
 
@@ -12,6 +12,7 @@
 #include <supervise/base/buf.h>
 #include <supervise/config/agents.h>
 #include <supervise/domain/agent_pattern.h>
+#include <supervise/domain/agent_resume.h>
 #include <supervise/domain/id.h>
 
 static const char built_in[] =
@@ -58,25 +59,67 @@ static json_t *read_match(const struct setting_file *file, const char *what, con
     return names;
 }
 
+/* What a file found at or above the working directory may not say. */
+static bool names_a_command(const struct setting_file *file, const char *what, const struct toml *value,
+                            struct error *err)
+{
+    if (!file->found_above)
+        return false;
+    fault(err, file->name, value->line,
+          "%s names a command, which a file found at or above the working directory may not; put it into "
+          "$XDG_CONFIG_HOME/supervise/supervise.toml, or name the file with --config",
+          what);
+    return true;
+}
+
+/* Strings in which `fault_of` finds no fault. */
+static json_t *read_words(const struct setting_file *file, const char *what, const struct toml *value,
+                          const char *(*fault_of)(const char *word), struct error *err)
+{
+    json_t *words = strings_from_toml(file->name, what, value, err), *word;
+    size_t i;
+
+    json_array_foreach(words, i, word) {
+        const char *wrong = fault_of(json_string_value(word));
+
+        if (!wrong)
+            continue;
+        fault(err, file->name, value->as.array.items[i]->line, "%s: \"%.200s\" %s", what,
+              json_string_value(word), wrong);
+        json_decref(words);
+        return NULL;
+    }
+    return words;
+}
+
 static json_t *read_resume(const struct setting_file *file, const char *what, const struct toml *value,
                            struct error *err)
 {
     json_t *argv;
 
-    if (file->found_above) {
-        fault(err, file->name, value->line,
-              "%s names a command, which a file found at or above the working directory may not; put it into "
-              "$XDG_CONFIG_HOME/supervise/supervise.toml, or name the file with --config",
-              what);
+    if (names_a_command(file, what, value, err))
         return NULL;
-    }
-    argv = strings_from_toml(file->name, what, value, err);
+    argv = read_words(file, what, value, agent_resume_fault, err);
     if (argv && json_array_size(argv) == 0) {
         fault(err, file->name, value->line, "%s: expected a command and its arguments, found none", what);
         json_decref(argv);
         return NULL;
     }
     return argv;
+}
+
+/* It decides with which words a command runs, as "resume" does: without its sandbox, for one. */
+static json_t *read_keep(const struct setting_file *file, const char *what, const struct toml *value,
+                         struct error *err)
+{
+    return names_a_command(file, what, value, err) ? NULL
+                                                   : read_words(file, what, value, agent_keep_fault, err);
+}
+
+static json_t *read_strings(const struct setting_file *file, const char *what, const struct toml *value,
+                            struct error *err)
+{
+    return strings_from_toml(file->name, what, value, err);
 }
 
 static json_t *read_session_id(const struct setting_file *file, const char *what, const struct toml *value,
@@ -128,12 +171,6 @@ static json_t *read_path(const struct setting_file *file, const char *what, cons
         return json_string(value->as.string.data);
     fault_expected(err, file->name, what, "the path to a member, as in \"error.message\"", value);
     return NULL;
-}
-
-static json_t *read_paths(const struct setting_file *file, const char *what, const struct toml *value,
-                          struct error *err)
-{
-    return strings_from_toml(file->name, what, value, err);
 }
 
 /* One rule of a plan; see domain/agent_plan.h. */
@@ -201,10 +238,12 @@ static json_t *read_plan(const struct setting_file *file, const char *what, cons
 static const struct agent_key keys[] = {
     {"match", read_match, NULL},
     {"resume", read_resume, NULL},
+    {"keep", read_keep, NULL},
+    {"forgets", read_strings, NULL},
     {"session_id", read_session_id, "session_pattern"},
     {"session_pattern", read_session_pattern, "session_id"},
     {"result", read_shape, NULL},
-    {"result_text", read_paths, NULL},
+    {"result_text", read_strings, NULL},
     {"unfinished", read_shape, NULL},
     {"noise", read_shape, NULL},
     {"rate_limit", read_shape, NULL},

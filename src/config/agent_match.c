@@ -140,23 +140,40 @@ bool agent_may_match(char *const *argv)
     return argv[0] && (starter_of(argv) || agents_built_in_name(base_name(argv[0])));
 }
 
-const char *agent_match(const json_t *agents, char *const *argv)
+/* The agent that a command is, and in *program the word that says so. */
+static const char *find_agent(const json_t *agents, char *const *argv, char *const **program)
 {
     const char *agent = argv[0] ? agent_of_program(agents, base_name(argv[0])) : NULL;
 
     while (argv && argv[0] && !agent) {
         const struct starter *starter = starter_of(argv);
-        AUTOFREE char *program = NULL;
+        AUTOFREE char *name = NULL;
 
         argv = starter ? started(starter, argv + 1 + (starter->subcommand != NULL)) : NULL;
         if (!argv)
             break;
-        program = starter->starts == PACKAGE  ? program_of_package(*argv)
-                  : starter->starts == SCRIPT ? program_of_script(*argv)
-                                              : mem_strdup(base_name(*argv));
-        agent = agent_of_program(agents, program);
+        name = starter->starts == PACKAGE  ? program_of_package(*argv)
+               : starter->starts == SCRIPT ? program_of_script(*argv)
+                                           : mem_strdup(base_name(*argv));
+        agent = agent_of_program(agents, name);
         if (starter->starts == SCRIPT)
             break;
     }
+    *program = argv;
     return agent;
+}
+
+const char *agent_match(const json_t *agents, char *const *argv)
+{
+    char *const *program;
+
+    return find_agent(agents, argv, &program);
+}
+
+size_t agent_program(const json_t *agents, char *const *argv, const char *agent)
+{
+    char *const *program;
+    const char *found = find_agent(agents, argv, &program);
+
+    return found && strcmp(found, agent) == 0 ? (size_t)(program - argv) + 1 : 0;
 }

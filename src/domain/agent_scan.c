@@ -10,12 +10,8 @@
 #include <string.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/base/sequence.h>
 #include <supervise/domain/agent_pattern.h>
-
-/* A terminal sequence, ECMA-48: ESC [ ... letter; ESC ] (and P X ^ _) ... BEL or ESC \; ESC and a letter. */
-enum sequence { NO_SEQUENCE, AFTER_ESC, IN_CSI, IN_CONTROL_STRING, AFTER_ESC_IN_IT };
-
-enum { ESC = 0x1b, BEL = 0x07 };
 
 struct line {
     enum sequence sequence;
@@ -70,35 +66,6 @@ static void end_line(struct agent_scan *scan, struct line *line)
 
 /* --- bytes --- */
 
-static void in_sequence(struct line *line, char byte)
-{
-    switch (line->sequence) {
-    case AFTER_ESC:
-        if (byte == '[')
-            line->sequence = IN_CSI;
-        else if (byte && strchr("]PX^_", byte))
-            line->sequence = IN_CONTROL_STRING;
-        else if (byte < ' ' || byte > '/') /* else an intermediate byte: ESC ( B */
-            line->sequence = NO_SEQUENCE;
-        break;
-    case IN_CSI:
-        if (byte >= '@' && byte <= '~')
-            line->sequence = NO_SEQUENCE;
-        break;
-    case IN_CONTROL_STRING:
-        if (byte == BEL)
-            line->sequence = NO_SEQUENCE;
-        else if (byte == ESC)
-            line->sequence = AFTER_ESC_IN_IT;
-        break;
-    case AFTER_ESC_IN_IT:
-        line->sequence = byte == '\\' ? NO_SEQUENCE : IN_CONTROL_STRING;
-        break;
-    case NO_SEQUENCE:
-        break;
-    }
-}
-
 static void in_text(struct line *line, char byte)
 {
     if (line->length < AGENT_LINE_MAX)
@@ -110,13 +77,13 @@ static void in_text(struct line *line, char byte)
 /* Takes what run() left. */
 static void move(struct agent_scan *scan, struct line *line, char byte)
 {
+    bool begins = !line->sequence;
+
     if (byte == '\n' || byte == '\r') {
         end_line(scan, line);
-    } else if (line->sequence) {
-        in_sequence(line, byte);
-    } else if (byte == ESC) {
-        line->sequence = AFTER_ESC;
-        agent_object_blank(&line->object);
+    } else if (sequence_takes(&line->sequence, byte)) {
+        if (begins)
+            agent_object_blank(&line->object);
     } else if (scan->pattern) {
         in_text(line, byte);
     }

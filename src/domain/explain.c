@@ -11,6 +11,7 @@
 
 enum next {
     NEXT_NONE,
+    NEXT_CLOSE,
     NEXT_LOG,
     NEXT_FOLLOW,
     NEXT_DRIVE,
@@ -27,6 +28,7 @@ static const char *const next_commands[] = {
     [NEXT_FOLLOW] = "supervise log -f {number}",
     [NEXT_RESUME] = "supervise resume {number}",
     [NEXT_BEGIN] = "supervise session begin --session {session}",
+    [NEXT_CLOSE] = "supervise session close {session}",
     [NEXT_IN_SESSION] = "supervise run --session NAME -- ...",
     [NEXT_SWEEP] = "supervise sweep",
     [NEXT_WAIT] = "supervise wait {number}",
@@ -118,8 +120,8 @@ static enum next driven_on(const struct explain_facts *facts)
 {
     if (!facts->session || !facts->drives)
         return NEXT_LOG;
-    if (!word_is(facts->session_status, "closed"))
-        return NEXT_RESUME;
+    if (!word_is(facts->session_status, "closed")) /* all of the work may be done, but for saying so */
+        return word_is(facts->session_next, "close") ? NEXT_CLOSE : NEXT_RESUME;
     if (!word_is(facts->close_reason, "completed"))
         return NEXT_BEGIN;
     return facts->verdict.outcome == OUTCOME_FAILED ? NEXT_LOG : NEXT_NONE;

@@ -19,7 +19,7 @@ int event_insert(struct ledger *ledger, int64_t at, const char *type, const char
                  const char *execution, const char *data, struct error *err)
 {
     return sql_run_kept(
-        ledger, &ledger->event, err,
+        ledger, KEPT_EVENT, err,
         "INSERT INTO events (at, type, session, execution, data) VALUES"
         " (?1, ?2, coalesce(?3, (SELECT session FROM executions WHERE uid = ?4)), ?4, coalesce(?5, '{}'))",
         "itttt", at, type, session, execution, data);

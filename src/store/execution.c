@@ -308,30 +308,32 @@ struct standing {
     bool settled_completed;
 };
 
+static const char STANDING[] =
+    "SELECT finished_at IS NOT NULL, exit_code, stopped_by, drives AND 'completed' IS"
+    " (SELECT r.settled_as FROM rounds r WHERE r.session = e.session ORDER BY r.id DESC LIMIT 1),"
+    " session IS NOT NULL, require_session FROM executions e WHERE uid = ?";
+
 static int read_standing(struct ledger *ledger, const char *uid, struct standing *standing, struct error *err)
 {
-    AUTOSTMT sqlite3_stmt *statement = sql_bind(
-        ledger, err,
-        "SELECT finished_at IS NOT NULL, exit_code, stopped_by, drives AND 'completed' "
-        "IS"
-        " (SELECT r.settled_as FROM rounds r WHERE r.session = e.session ORDER BY r.id DESC LIMIT 1),"
-        " session IS NOT NULL, require_session FROM executions e WHERE uid = ?",
-        "t", uid);
+    sqlite3_stmt *statement = sql_keep(ledger, KEPT_STANDING, err, STANDING);
     int step;
 
     *standing = (struct standing){0};
-    if (!statement || (step = sql_step(ledger, statement, err)) < 0)
+    if (!statement)
         return -1;
-    if (step == 0)
-        return 0;
-    standing->known = true;
-    standing->ended = sqlite3_column_int(statement, 0);
-    standing->exit_code = sqlite3_column_int64(statement, 1);
-    standing->stopped_by = mem_strdup((const char *)sqlite3_column_text(statement, 2));
-    standing->settled_completed = sqlite3_column_int(statement, 3);
-    standing->session = sqlite3_column_int(statement, 4);
-    standing->require_session = sqlite3_column_int(statement, 5);
-    return 0;
+    sqlite3_bind_text(statement, 1, uid, -1, SQLITE_STATIC);
+    step = sql_step(ledger, statement, err);
+    if (step > 0) {
+        standing->known = true;
+        standing->ended = sqlite3_column_int(statement, 0);
+        standing->exit_code = sqlite3_column_int64(statement, 1);
+        standing->stopped_by = mem_strdup((const char *)sqlite3_column_text(statement, 2));
+        standing->settled_completed = sqlite3_column_int(statement, 3);
+        standing->session = sqlite3_column_int(statement, 4);
+        standing->require_session = sqlite3_column_int(statement, 5);
+    }
+    sqlite3_reset(statement);
+    return step < 0 ? -1 : 0;
 }
 
 /* What stopped it: the intent in the ledger, if it was acted on before the end; else what the supervisor
@@ -361,6 +363,14 @@ static const char FINISH[] =
     " notes = CASE WHEN ?12 IS NULL THEN notes ELSE json_insert(notes, '$[#]', ?12) END, opening = (SELECT "
     "max(r.id) FROM rounds r WHERE r.session = executions.session)"
     " WHERE uid = ?1";
+
+void execution_expect_end(struct ledger *ledger)
+{
+    struct error ignored; /* it is told when the end is written */
+
+    sql_keep(ledger, KEPT_STANDING, &ignored, STANDING);
+    sql_keep(ledger, KEPT_END, &ignored, FINISH);
+}
 
 /* Closed with its session: the end stands, what was seen is added. */
 static const char ADD_SEEN[] = "UPDATE executions SET signal = ?2, usage = ?3, facts = json_patch(facts, "
@@ -434,15 +444,15 @@ static int write_end(struct ledger *ledger, const struct execution_end *end, con
         if (event_insert(ledger, end->events[i].at, end->events[i].type, NULL, end->uid, end->events[i].data,
                          err))
             return -1;
-    if (sql_run(ledger, err, FINISH,
-                "tii"
-                "iti"
-                "itti"
-                "tt"
-                "ti",
-                end->uid, end->finished_at, exit_code, end->signal, by, end->spawn_errno, end->duration_ms,
-                end->usage, end->facts, end->activity_at, end->agent_session, end->note, end->agent_result,
-                (int64_t)end->agent_unfinished) ||
+    if (sql_run_kept(ledger, KEPT_END, err, FINISH,
+                     "tii"
+                     "iti"
+                     "itti"
+                     "tt"
+                     "ti",
+                     end->uid, end->finished_at, exit_code, end->signal, by, end->spawn_errno,
+                     end->duration_ms, end->usage, end->facts, end->activity_at, end->agent_session,
+                     end->note, end->agent_result, (int64_t)end->agent_unfinished) ||
         (standing->session &&
          (steps_abort_of(ledger, end->uid, "its execution ended", end->finished_at, err) ||
           implicit_close(ledger, end->uid, end->finished_at, err))))

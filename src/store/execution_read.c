@@ -344,3 +344,19 @@ int execution_resolve(struct ledger *ledger, const char *ref, bool prefer_open, 
     }
     return error_set(err, ERR_NOT_FOUND, "no execution \"%s\"; `supervise list` shows them", shown);
 }
+
+int execution_driver(struct ledger *ledger, const char *session, struct execution **execution,
+                     struct error *err)
+{
+    struct execution_list list;
+
+    *execution = NULL;
+    if (find(ledger, "session = ?1 AND drives", session, false, &list, err))
+        return -1;
+    if (list.count) {
+        *execution = list.items[0];
+        list.items[0] = NULL;
+    }
+    execution_list_free(&list);
+    return 0;
+}

@@ -153,29 +153,43 @@ int items_report(struct ledger *ledger, enum item_verb verb, const struct item_r
 
 /* ---- What remains ---- */
 
+/* Takes what is done out of the ids given: how many they were, and how many others of the stage are done. */
+static int take_done_out(struct ledger *ledger, const char *session, const char *stage, int64_t *total,
+                         int64_t *beside, struct error *err)
+{
+    int64_t done;
+
+    if (sql_integer(ledger, err, total, "SELECT count(*) FROM temp.given", "") ||
+        sql_run(ledger, err,
+                "DELETE FROM temp.given WHERE EXISTS (SELECT 1 FROM items i WHERE i.session = ?1"
+                " AND i.stage = ?2 AND i.id = given.id AND i.status = 'done')",
+                "tt", session, stage))
+        return -1;
+    *beside = -sqlite3_changes64(ledger->db);
+    if (sql_integer(ledger, err, &done,
+                    "SELECT count(*) FROM items WHERE session = ?1 AND stage = ?2 AND status = 'done'", "tt",
+                    session, stage))
+        return -1;
+    *beside += done;
+    return 0;
+}
+
 int items_remaining(struct ledger *ledger, const struct item_report *report, char **session, const char **how,
                     struct error *err)
 {
-    int64_t now = wall_now_ms();
-    int result;
+    int64_t now = wall_now_ms(), total = 0, beside = 0;
 
     *session = NULL;
-    if (sql_begin(ledger, err))
+    if (sql_begin(ledger, err) || sql_end(ledger, begin_report(ledger, report, now, session, how, err), err))
         return -1;
-    result = begin_report(ledger, report, now, session, how, err);
-    if (!result)
-        result = sql_run(ledger, err,
-                         "INSERT INTO stage_totals (session, stage, total)"
-                         " SELECT ?1, ?2, count(*) FROM temp.given WHERE true"
-                         " ON CONFLICT DO UPDATE SET total = excluded.total",
-                         "tt", *session, report->stage);
-    if (sql_end(ledger, result, err))
+    /* A long look, for which nobody waits: it reads the ledger and writes beside it. */
+    if (sql_run(ledger, err, "BEGIN", "") ||
+        sql_end(ledger, take_done_out(ledger, *session, report->stage, &total, &beside, err), err))
         return -1;
-    /* Only now, so that nobody waits for a long look: it reads the ledger and writes beside it. */
     return sql_run(ledger, err,
-                   "DELETE FROM temp.given WHERE EXISTS (SELECT 1 FROM items i WHERE i.session = ?1"
-                   " AND i.stage = ?2 AND i.id = given.id AND i.status = 'done')",
-                   "tt", *session, report->stage);
+                   "INSERT INTO stage_totals (session, stage, total, beside) VALUES (?1, ?2, ?3, ?4)"
+                   " ON CONFLICT DO UPDATE SET total = excluded.total, beside = excluded.beside",
+                   "ttii", *session, report->stage, total, beside);
 }
 
 int items_remaining_each(struct ledger *ledger, int (*each)(const char *id, size_t length, void *context),

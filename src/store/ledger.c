@@ -137,7 +137,7 @@ static int open_db(struct ledger *ledger, const char *name, int flags, bool sync
 {
     int code;
 
-    sql_finalize(&ledger->event);
+    sql_let_go(ledger);
     sqlite3_close(ledger->db);
     ledger->db = NULL;
     code = sqlite3_open_v2(name, &ledger->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
@@ -279,7 +279,7 @@ void ledger_close(struct ledger *ledger)
 {
     if (!ledger)
         return;
-    sql_finalize(&ledger->event);
+    sql_let_go(ledger);
     sqlite3_close(ledger->db);
     free(ledger->path);
     free(ledger);

@@ -116,51 +116,86 @@ static int move(struct ledger *ledger, const struct item *item, struct error *er
     return send(ledger, item, STEP_DONE, NULL, err);
 }
 
-static int write_item(struct ledger *ledger, const struct item *item, int64_t at, struct error *err)
+/* Whether it changed the plan itself, besides its steps: *changed. */
+static int write_item(struct ledger *ledger, const struct item *item, bool *changed, struct error *err)
 {
     bool dropped = item->state == PLAN_DROPPED;
 
-    if (dropped && !item->known)
+    *changed = item->known ? item->dropped != dropped : !dropped;
+    if (*changed && sql_run(ledger, err,
+                            "INSERT INTO plan_items (session, name, key, dropped, position)"
+                            " SELECT ?1, ?2, ?3, ?4, (SELECT count(*) FROM plan_items WHERE session = ?1)"
+                            " WHERE true ON CONFLICT DO UPDATE SET key = excluded.key, dropped = "
+                            "excluded.dropped",
+                            "ttti", item->session, item->name, item->key, (int64_t)dropped))
+        return -1;
+    return item->known || !dropped ? move(ledger, item, err) : 0;
+}
+
+/* What was added to the plan, and what was dropped, as one event. */
+static int tell(struct ledger *ledger, const char *execution, json_t *news, int64_t at, struct error *err)
+{
+    AUTOFREE char *data = json_object_size(news) ? json_dumps(news, JSON_COMPACT) : NULL;
+
+    if (!data)
         return 0;
-    if (!item->known || item->dropped != dropped) {
-        if (sql_run(ledger, err,
-                    "INSERT INTO plan_items (session, name, key, dropped, position) SELECT ?1, ?2, ?3, ?4,"
-                    " (SELECT count(*) FROM plan_items WHERE session = ?1) WHERE true"
-                    " ON CONFLICT DO UPDATE SET key = excluded.key, dropped = excluded.dropped",
-                    "ttti", item->session, item->name, item->key, (int64_t)dropped) ||
-            report_progress(ledger, item->execution, at, err))
+    return report_progress(ledger, execution, at, err)
+               ? -1
+               : event_insert(ledger, at, "execution_status", NULL, execution, data, err);
+}
+
+static void note(json_t *news, const struct item *item)
+{
+    const char *kind = item->state == PLAN_DROPPED ? "dropped" : "planned";
+
+    if (!json_object_get(news, kind))
+        json_object_set_new(news, kind, json_array());
+    json_array_append_new(json_object_get(news, kind), json_string(item->name));
+}
+
+static int write_items(struct ledger *ledger, const char *execution, const struct plan_item *items,
+                       size_t count, char **session, json_t *news, int64_t at, struct error *err)
+{
+    const char *how;
+
+    for (size_t i = 0; i < count; i++) {
+        AUTOFREE char *name = step_name_from(items[i].name);
+        struct item item = {
+            .execution = execution, .key = items[i].key, .name = name, .state = items[i].state};
+        bool changed;
+
+        /* The session begins with the first item that is to be done. */
+        if (!name || (!*session && item.state == PLAN_DROPPED))
+            continue;
+        if (!*session && report_session(ledger, NULL, execution, at, session, &how, err))
             return -1;
+        item.session = *session;
+        if (read_item(ledger, &item, err) || write_item(ledger, &item, &changed, err))
+            return -1;
+        if (changed)
+            note(news, &item);
     }
-    return move(ledger, item, err);
+    return tell(ledger, execution, news, at, err);
 }
 
 int plan_write(struct ledger *ledger, const char *execution, const struct plan_item *items, size_t count,
                struct error *err)
 {
     AUTOFREE char *session = NULL;
-    int64_t now = wall_now_ms();
-    const char *how;
+    json_t *news;
     bool counts;
+    int result;
 
     if (count == 0)
         return 0;
     if (plan_counts(ledger, execution, &counts, &session, err))
         return -1;
-    for (size_t i = 0; counts && i < count; i++) {
-        AUTOFREE char *name = step_name_from(items[i].name);
-        struct item item = {
-            .execution = execution, .key = items[i].key, .name = name, .state = items[i].state};
-
-        /* The session begins with the first item that is to be done. */
-        if (!name || (!session && item.state == PLAN_DROPPED))
-            continue;
-        if (!session && report_session(ledger, NULL, execution, now, &session, &how, err))
-            return -1;
-        item.session = session;
-        if (read_item(ledger, &item, err) || write_item(ledger, &item, now, err))
-            return -1;
-    }
-    return 0;
+    if (!counts)
+        return 0;
+    news = json_object();
+    result = write_items(ledger, execution, items, count, &session, news, wall_now_ms(), err);
+    json_decref(news);
+    return result;
 }
 
 int plan_report(struct ledger *ledger, const char *execution, const struct plan_item *items, size_t count,
@@ -206,7 +241,7 @@ int plan_each(struct ledger *ledger, const char *execution,
 int plan_give_way(struct ledger *ledger, const char *execution, const char *to, int64_t at, bool *gave,
                   struct error *err)
 {
-    AUTOFREE char *id = NULL, *why = NULL;
+    AUTOFREE char *id = NULL, *why = NULL, *data = NULL;
 
     *gave = false;
     if (sql_text(ledger, err, &id,
@@ -218,7 +253,9 @@ int plan_give_way(struct ledger *ledger, const char *execution, const char *to, 
         return 0;
     *gave = true;
     why = mem_printf("its execution goes on in session %s", to);
-    if (steps_abort_of(ledger, execution, why, at, err) || session_abort(ledger, id, why, execution, at, err))
+    data = mem_printf("{\"why\":\"%s\"}", why);
+    if (steps_abort_of(ledger, execution, why, at, err) ||
+        session_settle(ledger, id, "aborted", "session_aborted", execution, data, at, err))
         return -1;
     /* Who helped there goes on helping. */
     return sql_run(ledger, err,

@@ -62,14 +62,11 @@ static int check_active(struct ledger *ledger, const char *id, struct error *err
 }
 
 /* Its session (NULL: none; the caller frees), or ERR_INVARIANT where it is over. */
-static int own_session(struct ledger *ledger, const char *execution, char **session, bool *for_a_plan,
-                       struct error *err)
+static int own_session(struct ledger *ledger, const char *execution, char **session, struct error *err)
 {
-    AUTOSTMT sqlite3_stmt *statement =
-        sql_bind(ledger, err,
-                 "SELECT finished_at IS NOT NULL AND pid IS NULL, session, drives AND session IN"
-                 " (SELECT id FROM plan_sessions) FROM executions WHERE uid = ?",
-                 "t", execution);
+    AUTOSTMT sqlite3_stmt *statement = sql_bind(
+        ledger, err, "SELECT finished_at IS NOT NULL AND pid IS NULL, session FROM executions WHERE uid = ?",
+        "t", execution);
     int step;
 
     if (!statement || (step = sql_step(ledger, statement, err)) < 0)
@@ -77,7 +74,6 @@ static int own_session(struct ledger *ledger, const char *execution, char **sess
     if (step == 0 || sqlite3_column_int(statement, 0))
         return error_set(err, ERR_INVARIANT, "execution %s has ended: nothing is taken for it", execution);
     *session = mem_strdup((const char *)sqlite3_column_text(statement, 1));
-    *for_a_plan = sqlite3_column_int(statement, 2);
     return 0;
 }
 
@@ -85,10 +81,9 @@ int report_session(struct ledger *ledger, const char *option, const char *execut
                    const char **how, struct error *err)
 {
     AUTOFREE char *own = NULL;
-    bool for_a_plan = false, linked;
 
     *id = NULL;
-    if (execution && own_session(ledger, execution, &own, &for_a_plan, err))
+    if (execution && own_session(ledger, execution, &own, err))
         return -1;
     if (execution && !own && !option) {
         *how = "implicit";
@@ -102,10 +97,21 @@ int report_session(struct ledger *ledger, const char *option, const char *execut
     }
     if (check_active(ledger, *id, err))
         return -1;
-    /* A helper goes on helping its own, whatever it reports to. */
-    return execution && (!own || for_a_plan)
-               ? session_link_execution(ledger, *id, execution, at, &linked, err)
-               : 0;
+    return report_link(ledger, *id, execution, at, err);
+}
+
+int report_link(struct ledger *ledger, const char *session, const char *execution, int64_t at,
+                struct error *err)
+{
+    int64_t free_to;
+    bool linked;
+
+    if (sql_integer(ledger, err, &free_to,
+                    "SELECT session IS NULL OR (drives AND session <> ?2 AND session IN"
+                    " (SELECT id FROM plan_sessions)) FROM executions WHERE uid = ?1",
+                    "tt", execution, session))
+        return -1;
+    return free_to == 1 ? session_link_execution(ledger, session, execution, at, &linked, err) : 0;
 }
 
 int report_stage(struct ledger *ledger, const char *session, const char *stage, struct error *err)
@@ -127,11 +133,21 @@ int report_stage(struct ledger *ledger, const char *session, const char *stage, 
                      stage, declared);
 }
 
-int report_progress(struct ledger *ledger, const char *execution, int64_t at, struct error *err)
+int report_activity(struct ledger *ledger, const char *execution, int64_t at, struct error *err)
 {
     return sql_run(ledger, err,
                    "UPDATE executions SET activity_at = max(coalesce(activity_at, ?2), ?2),"
-                   " progress_at = max(coalesce(progress_at, ?2), ?2),"
                    " facts = json_set(facts, '$.activity_slept', ?3) WHERE uid = ?1",
                    "tii", execution, at, slept_now_ms());
+}
+
+int report_progress(struct ledger *ledger, const char *execution, int64_t at, struct error *err)
+{
+    return report_activity(ledger, execution, at, err) ||
+                   sql_run(ledger, err,
+                           "UPDATE executions SET progress_at = max(coalesce(progress_at, ?2), ?2) WHERE uid "
+                           "= ?1",
+                           "ti", execution, at)
+               ? -1
+               : 0;
 }

@@ -5,6 +5,8 @@
 
 #include "sql.h"
 
+#include <jansson.h>
+
 #include <supervise/store/plan.h>
 #include <supervise/store/step.h>
 
@@ -29,12 +31,10 @@ int session_make_id(struct ledger *ledger, const char *workflow, char **id, stru
 int session_complete(struct ledger *ledger, const char *id, const char *execution, int64_t at,
                      struct error *err);
 
-/* Closes it as aborted; what its executions do is the caller's business. */
-int session_abort(struct ledger *ledger, const char *id, const char *why, const char *execution, int64_t at,
-                  struct error *err);
-
-/* What keeps an implicit session from being complete, a row each; NULL with err. */
-sqlite3_stmt *implicit_left(struct ledger *ledger, const char *session, struct error *err);
+/* What keeps an implicit session from being complete once `execution` has ended with 0, a row each; NULL with
+ * err. */
+sqlite3_stmt *implicit_left(struct ledger *ledger, const char *session, const char *execution,
+                            struct error *err);
 
 /* An execution has ended: the implicit session that it drives is completed where all that was reported in it
  * is done. */
@@ -86,8 +86,20 @@ int report_stage(struct ledger *ledger, const char *session, const char *stage, 
 /* What an execution in flight said, with its events. */
 int said_write(struct ledger *ledger, const char *uid, const struct execution_said *said, struct error *err);
 
+/* Links an execution (a UID, or NULL) that has no session; one that helps goes on helping its own. */
+int report_link(struct ledger *ledger, const char *session, const char *execution, int64_t at,
+                struct error *err);
+
+/* The execution (a UID, or NULL) did something. */
+int report_activity(struct ledger *ledger, const char *execution, int64_t at, struct error *err);
+
 /* A report came in: the execution (a UID, or NULL) did something, and got somewhere. */
 int report_progress(struct ledger *ledger, const char *execution, int64_t at, struct error *err);
+
+/* Any bytes as JSON, exactly: {"hex": ...}, two digits a byte; text that is UTF-8 as a string, else the same.
+ */
+json_t *exact_bytes(const void *data, size_t size); /* data NULL: null */
+json_t *exact_text(const char *text, size_t length);
 
 /* All rows of a statement that selects execution_fields; the caller frees the list. */
 int executions_load(struct ledger *ledger, sqlite3_stmt *statement, struct execution_list *list,

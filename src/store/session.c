@@ -29,15 +29,22 @@ int session_refuse_closed(const char *id, struct error *err)
 int session_make_id(struct ledger *ledger, const char *workflow, char **id, struct error *err)
 {
     AUTOFREE char *prefix = mem_printf("%s-", workflow ? workflow : "session");
-    int64_t last;
+    int64_t last, taken;
 
+    *id = NULL;
     if (sql_integer(ledger, err, &last,
                     "SELECT max(CAST(substr(id, length(?1) + 1) AS INTEGER)) FROM sessions"
                     " WHERE id >= ?1 AND id < ?1 || ':' AND substr(id, length(?1) + 1) NOT GLOB '*[^0-9]*'"
                     " AND length(id) - length(?1) BETWEEN 1 AND 15",
                     "t", prefix))
         return -1;
-    *id = mem_printf("%s%lld", prefix, (long long)(last == NO_INT ? 1 : last + 1));
+    last = last == NO_INT ? 0 : last;
+    do { /* one that people made may be beyond what was looked at */
+        free(*id);
+        *id = mem_printf("%s%lld", prefix, (long long)++last);
+        if (sql_integer(ledger, err, &taken, "SELECT 1 FROM sessions WHERE id = ?", "t", *id))
+            return -1;
+    } while (taken != NO_INT);
     return 0;
 }
 
@@ -165,6 +172,8 @@ int session_begin(struct ledger *ledger, const struct begin_request *request, en
         code = begin_or_go_on(ledger, request, *id, now, result, err);
     if (!code)
         code = session_link_execution(ledger, *id, request->execution_uid, now, &linked, err);
+    if (!code)
+        code = report_activity(ledger, request->execution_uid, now, err);
     code = sql_end(ledger, code, err);
     if (code) {
         free(*id);

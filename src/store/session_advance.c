@@ -278,11 +278,10 @@ static int advance_in_transaction(struct ledger *ledger, const struct advance_re
 {
     struct standing standing = {0};
     int64_t now = wall_now_ms();
-    bool linked;
     int code = check_data(ledger, request->data, err) || read_standing(ledger, request->id, &standing, err);
 
-    if (!code && request->link)
-        code = session_link_execution(ledger, request->id, request->execution_uid, now, &linked, err);
+    if (!code)
+        code = report_link(ledger, request->id, request->execution_uid, now, err);
     if (!code)
         code = request->phase ? move(ledger, request, &standing, request->phase, now, result, err)
                               : complete(ledger, request, &standing, now, result, err);

@@ -85,14 +85,6 @@ int session_complete(struct ledger *ledger, const char *id, const char *executio
                : settle(ledger, &request, at, err);
 }
 
-int session_abort(struct ledger *ledger, const char *id, const char *why, const char *execution, int64_t at,
-                  struct error *err)
-{
-    struct close_request request = {.id = id, .reason = "aborted", .why = why, .execution_uid = execution};
-
-    return settle(ledger, &request, at, err);
-}
-
 /* In flight or queued in this session, but not the caller's own execution nor its ancestors. */
 static const char CASCADE[] =
     "WHERE session = ?1 AND finished_at IS NULL AND uid NOT IN"

@@ -60,9 +60,12 @@ static const char SOURCE[] =
     "  (SELECT json_group_array(json_object('round', r.round, 'opened_at', r.opened_at, 'completed_at', "
     "r.completed_at,"
     "     'settled_at', r.settled_at, 'settled_as', r.settled_as))"
-    "   FROM (SELECT * FROM rounds WHERE session = s.id ORDER BY id) r) AS rounds,"
-    "  (SELECT json_group_array(n.need) FROM closing_needs n WHERE n.session = s.id) AS needs, s.implicit"
+    "   FROM (SELECT * FROM rounds WHERE session = s.id ORDER BY id) r) AS rounds, s.implicit"
     " FROM sessions s JOIN completeness c ON c.session = s.id JOIN totals t ON t.session = s.id)";
+
+/* What closing needs is asked for one session at a time: of many at once SQLite would gather it for all there
+ * are. */
+static const char *const not_here[] = {"needs", NULL};
 
 void session_free(struct session *session)
 {
@@ -113,7 +116,7 @@ int sessions_list(struct ledger *ledger, const char *status, int64_t limit, stru
 
 int session_get(struct ledger *ledger, const char *id, struct session **session, struct error *err)
 {
-    AUTOFREE char *sql = sql_select(session_fields, session_field_count, NULL, SOURCE, "WHERE id = ?1");
+    AUTOFREE char *sql = sql_select(session_fields, session_field_count, not_here, SOURCE, "WHERE id = ?1");
     AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, sql, "t", id);
     struct session_list list;
 
@@ -123,7 +126,13 @@ int session_get(struct ledger *ledger, const char *id, struct session **session,
     if (list.count)
         *session = list.items[0];
     free(list.items);
-    return 0;
+    if (!*session ||
+        sql_text(ledger, err, &(*session)->needs,
+                 "SELECT json_group_array(need) FROM closing_needs WHERE session = ?", "t", id) == 0)
+        return 0;
+    session_free(*session);
+    *session = NULL;
+    return -1;
 }
 
 int session_definition(struct ledger *ledger, const char *id, char **workflow, char **definition,

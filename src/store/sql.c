@@ -112,23 +112,36 @@ int sql_run(struct ledger *ledger, struct error *err, const char *sql, const cha
     return step;
 }
 
-int sql_run_kept(struct ledger *ledger, sqlite3_stmt **kept, struct error *err, const char *sql,
+sqlite3_stmt *sql_keep(struct ledger *ledger, enum kept which, struct error *err, const char *sql)
+{
+    sqlite3_stmt **kept = &ledger->kept[which];
+
+    if (!*kept && sqlite3_prepare_v3(ledger->db, sql, -1, SQLITE_PREPARE_PERSISTENT, kept, NULL) != SQLITE_OK)
+        sql_fail(ledger, err);
+    return *kept;
+}
+
+void sql_let_go(struct ledger *ledger)
+{
+    for (int i = 0; i < KEPT_COUNT; i++)
+        sql_finalize(&ledger->kept[i]);
+}
+
+int sql_run_kept(struct ledger *ledger, enum kept which, struct error *err, const char *sql,
                  const char *format, ...)
 {
+    sqlite3_stmt *statement = sql_keep(ledger, which, err, sql);
     va_list args;
-    int step = -1;
+    int step;
 
+    if (!statement)
+        return -1;
     va_start(args, format);
-    if (!*kept)
-        *kept = bind_list(ledger, err, sql, format, args);
-    else if (bind_all(*kept, format, args) != SQLITE_OK)
-        sql_finalize(kept);
+    step = bind_all(statement, format, args) == SQLITE_OK ? sql_step(ledger, statement, err)
+                                                          : sql_fail(ledger, err);
     va_end(args);
-    if (*kept)
-        step = sql_step(ledger, *kept, err);
-    sqlite3_reset(*kept);
-    if (step < 0)
-        sql_finalize(kept);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
     return step;
 }
 

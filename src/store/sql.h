@@ -10,13 +10,17 @@
 
 #include <sqlite3.h>
 
+/* Statements that are compiled once: that of an event is in almost every transaction, the others are compiled
+ * while a command starts, so that nothing of that is left to do when it has ended. */
+enum kept { KEPT_EVENT, KEPT_STANDING, KEPT_END, KEPT_COUNT };
+
 struct ledger {
     sqlite3 *db;
     char *path;
     int64_t busy_timeout_ms;
     int64_t busy_since;     /* awake ms: when the wait that is going on began */
     uint64_t device, inode; /* of the file that is open; 0, 0: in memory */
-    sqlite3_stmt *event; /* the INSERT of an event: almost every transaction has one, and it costs triggers */
+    sqlite3_stmt *kept[KEPT_COUNT];
 };
 
 /* Text and blob parameters that are not copied live until the statement is done. */
@@ -34,9 +38,13 @@ sqlite3_stmt *sql_bind(struct ledger *ledger, struct error *err, const char *sql
 /* One statement to its end; its rows are ignored. */
 int sql_run(struct ledger *ledger, struct error *err, const char *sql, const char *format, ...);
 
-/* The same with a statement that is kept in *kept for the next time. */
-int sql_run_kept(struct ledger *ledger, sqlite3_stmt **kept, struct error *err, const char *sql,
+/* The same with a statement that is kept. */
+int sql_run_kept(struct ledger *ledger, enum kept which, struct error *err, const char *sql,
                  const char *format, ...);
+/* Compiles it, where that wasn't done: the statement, which sqlite3_reset() is to be called for after use; or
+ * NULL. */
+sqlite3_stmt *sql_keep(struct ledger *ledger, enum kept which, struct error *err, const char *sql);
+void sql_let_go(struct ledger *ledger); /* of all that are kept */
 
 /* SQLITE_ROW gives 1, the end 0, an error -1. */
 int sql_step(struct ledger *ledger, sqlite3_stmt *statement, struct error *err);

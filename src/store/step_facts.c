@@ -51,7 +51,7 @@ int agent_left(struct ledger *ledger, const char *uid, char **left, struct error
     if (staged != NO_INT)
         statement = sql_bind(ledger, err, LEFT, "i", staged);
     else if (implicit)
-        statement = implicit_left(ledger, implicit, err);
+        statement = implicit_left(ledger, implicit, uid, err);
     else
         return 0;
     for (; statement && (step = sql_step(ledger, statement, err)) > 0; count++)
@@ -99,7 +99,10 @@ int step_facts_read(struct ledger *ledger, const struct execution *execution, st
         result = agent_left(ledger, execution->uid, &read.left, err);
     if (!result)
         result = read_error(ledger, execution, &read, err);
-    if (!result && !read.left && !read.in_error)
+    if (!result && execution->drives == 1)
+        result = sql_text(ledger, err, &read.next, "SELECT next FROM completeness WHERE session = ?", "t",
+                          execution->session);
+    if (!result && !read.left && !read.in_error && !read.next)
         return 0;
     *facts = memcpy(mem_alloc(sizeof read), &read, sizeof read);
     if (!result)
@@ -116,5 +119,6 @@ void step_facts_free(struct step_facts *facts)
     free(facts->left);
     free(facts->in_error);
     free(facts->error);
+    free(facts->next);
     free(facts);
 }

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/base/path.h>
 #include <supervise/base/time.h>
 #include <supervise/domain/id.h>
+#include <supervise/store/check.h>
 #include <supervise/store/sweep.h>
 
 /* UID.log, last written before that time. The end of the execution, which the ledger knows, is not earlier.
@@ -35,6 +37,56 @@ static void remove_files(int directory, const char *uid)
 
         unlinkat(directory, name, 0);
     }
+}
+
+bool log_is_of(const char *path, const char *uid)
+{
+    AUTOFREE char *name = mem_printf("/%s.log", uid);
+    size_t length = strlen(path), tail = strlen(name);
+
+    return uid_valid(uid) && length > tail && strcmp(path + length - tail, name) == 0;
+}
+
+void log_remove(const char *path, const char *uid)
+{
+    AUTOFREE char *directory = path_parent(path);
+    AUTOCLOSE int fd = log_is_of(path, uid) ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (fd >= 0)
+        remove_files(fd, uid);
+}
+
+/* UID.log or UID.idx. */
+static bool is_log_file(const char *name, char uid[UID_LENGTH + 1])
+{
+    if (strlen(name) != UID_LENGTH + 4 ||
+        (strcmp(name + UID_LENGTH, ".log") != 0 && strcmp(name + UID_LENGTH, ".idx") != 0))
+        return false;
+    snprintf(uid, UID_LENGTH + 1, "%.*s", UID_LENGTH, name);
+    return uid_valid(uid);
+}
+
+int log_orphans(struct ledger *ledger, const char *directory, json_t **paths, struct error *err)
+{
+    DIR *entries = directory ? opendir(directory) : NULL;
+    char uid[UID_LENGTH + 1];
+    struct dirent *entry;
+    bool known = true;
+    int result = 0;
+
+    *paths = json_array();
+    while (entries && result == 0 && (entry = readdir(entries))) {
+        AUTOFREE char *path = mem_printf("%s/%s", directory, entry->d_name);
+
+        if (!is_log_file(entry->d_name, uid))
+            continue;
+        result = ledger_knows(ledger, uid, &known, err);
+        if (result == 0 && !known)
+            json_array_append_new(*paths, json_string(path));
+    }
+    if (entries)
+        closedir(entries);
+    return result;
 }
 
 int log_sweep(struct ledger *ledger, const struct settings *settings, struct error *err)

@@ -11,14 +11,19 @@
 
 #include <supervise/base/buf.h>
 #include <supervise/base/path.h>
+#include <supervise/base/sequence.h>
 
 enum {
     BATCH = 64 /* records in one write */,
     JOINED_MAX = 4096 /* bytes of a record that grows by small chunks */
 };
 
-/* A line as it comes: the first bytes of it. `more` than blanks makes it one worth keeping. */
+/*
+ * A line as it comes: the first bytes of it, without terminal sequences and controls. `more` than blanks
+ * makes it one worth keeping.
+ */
 struct line {
+    enum sequence sequence;
     char text[LOG_LAST_LINE_SIZE];
     size_t length;
     bool more;
@@ -210,9 +215,11 @@ static bool keep(struct log_writer *writer, enum log_stream stream, int64_t wall
 
 static void line_add(struct line *line, char c)
 {
-    if (c != ' ' && c != '\t' && c != '\0')
+    if (sequence_takes(&line->sequence, c) || ((unsigned char)c < ' ' && c != '\t') || c == '\x7f')
+        return;
+    if (c != ' ' && c != '\t')
         line->more = true;
-    if (c != '\0' && line->length + 1 < sizeof line->text)
+    if (line->length + 1 < sizeof line->text)
         line->text[line->length++] = c;
 }
 
@@ -235,6 +242,7 @@ static void note_bytes(struct log_writer *writer, struct line *line, const unsig
         line_keep(&writer->last, line);
         line->length = 0;
         line->more = false;
+        line->sequence = NO_SEQUENCE;
     }
 }
 
@@ -256,6 +264,7 @@ static void note_lines(struct log_writer *writer, enum log_stream stream, const 
         if (newline)
             *line = (struct line){0};
         note_bytes(writer, line, begins, head < sizeof line->text ? head : sizeof line->text);
+        line->sequence = NO_SEQUENCE; /* of what is passed over nobody knows where one ends */
         bytes = end;
         size = enough;
     }

@@ -304,7 +304,7 @@ struct output *output_new(struct ev_loop *loop, enum log_stream stream, int pipe
     output->pipe = pipe;
     output->terminal = terminal;
     output->size = SMALL;
-    output->bytes = mem_alloc(SMALL);
+    output->bytes = mem_resize(NULL, SMALL); /* not zeroed: most commands say little */
     output->cut_at = -1;
     fcntl(pipe, F_SETFL, O_NONBLOCK);
     open_sink(output, sink);

@@ -281,6 +281,8 @@ static void beside_the_exec(struct life *life)
         life->child_start = process.start;
     record_spawned(life);
     life->oom_kills = oom_kill_count();
+    if (life->ledger)
+        execution_expect_end(life->ledger);
 }
 
 /*

@@ -14,6 +14,9 @@ the output, since by default `supervise` keeps only the beginning and the end of
 `cat`. CPU time is that of the wrapper alone: for `tee` what wait4 says; for `supervise` what wait4 says, which has in
 it the producer that it waited for, less what the producer says of itself at its end.
 
+What it costs to understand an agent: 100,000 JSON lines as Claude Code prints them, from a program of that name and from
+the same program by a name that nobody knows.
+
 What a waiting wrapper holds: the private pages of one of two that wait side by side (alone, it would be charged with
 the program text too).
 """
@@ -168,6 +171,39 @@ class Bench:
             self.row(f"CPU time per GiB of output{how}", "ms", median(c for _, c in ours[1:]) * per_gib,
                      "tee FILE", median(c for _, c in theirs) * per_gib, 2.0)
 
+    # --- an agent's JSON lines ---
+
+    @staticmethod
+    def agent_line(number):
+        """As Claude Code prints them: a tool call, its result, a text."""
+        session = {"session_id": "060e9bd5-5438-4dba-a477-4777832cbad7", "uuid": f"e134aac7-{number}"}
+        content = ({"type": "tool_use", "id": f"toolu_{number}", "name": "Bash", "input": {"command": "ls -la src/base"}},
+                   {"type": "tool_result", "tool_use_id": f"toolu_{number}", "content": "hi\n" * 60, "is_error": False},
+                   {"type": "text", "text": "I looked at the result and go on with the next thing. " * 6})[number % 3]
+        role = "user" if content["type"] == "tool_result" else "assistant"
+        message = {"id": f"msg_{number}", "type": "message", "role": role, "content": [content], "stop_reason": None}
+        return json.dumps({"type": role, "message": message, **session}, separators=(",", ":")) + "\n"
+
+    def through_name(self, name, lines):
+        """(wall, CPU of all) in seconds of `cat` by that name, below `supervise`."""
+        program = self.scratch / name
+        if not program.exists():
+            program.symlink_to(shutil.which("cat"))
+        since = time.monotonic()
+        cpu = self.cpu_of(self.spawn([self.supervise, "--", str(program), str(lines)]))
+        wall = time.monotonic() - since
+        shutil.rmtree(self.state / "supervise/logs", ignore_errors=True)
+        return wall, cpu
+
+    def agent_lines(self):
+        lines = self.scratch / "lines.json"
+        lines.write_text("".join(map(self.agent_line, range(100_000))))
+        results = self.in_turn({name: lambda name=name: self.through_name(name, lines) for name in ("claude", "plain")},
+                               self.options.output_rounds + 1)
+        for what, place in (("wall", 0), ("CPU", 1)):
+            ours, theirs = (median(run[place] for run in results[name][1:]) * 1e3 for name in ("claude", "plain"))
+            self.row(f"{what} time of 100,000 lines of an agent", "ms", ours, "of no agent", theirs)
+
     # --- memory ---
 
     def memory(self):
@@ -234,6 +270,7 @@ def main():
         about = machine(bench.supervise)
         bench.start()
         bench.output()
+        bench.agent_lines()
         bench.memory()
     if options.json:
         print(json.dumps({"machine": about, "rows": bench.rows}, indent=2))

@@ -192,6 +192,7 @@ class Running:
 class Case(unittest.TestCase):
     maxDiff = 4000
     rows_finish = True  # at the end of the test every execution of the ledger is finished
+    by_hand = False  # the test wrote rows without the events that belong to them
 
     def setUp(self):
         if not os.access(BIN, os.X_OK):
@@ -396,6 +397,10 @@ class Case(unittest.TestCase):
                     " AND v.type = 'execution_finished')").fetchall()
                 self.assertEqual([], ends, "executions without exactly one execution_finished")
         connection.close()
+        if self.rows_finish and not self.by_hand:
+            checked = subprocess.run([BIN, "db", "check"], cwd=self.dir, env=self.env, stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
+            self.assertEqual(0, checked.returncode, f"{checked.stdout}{checked.stderr}")
 
     def check_runtime(self):
         """A wrapper that ended leaves no socket behind."""

@@ -353,6 +353,7 @@ class Resume(Checkpoints):
         self.assertEqual([], self.runtime_files())
 
     def test_data_that_was_cut_off_is_refused_and_the_last_whole_one_stands(self):
+        self.by_hand = True
         self.save("--id", "page-8", "--data", "-", feed=b"eight")
         self.sql("UPDATE checkpoints SET data = substr(data, 1, 3) WHERE id = 'page-8'")
         result = self.assert_code(125, self.run_supervise("-s", "job", "--resume-from", "page-8", "--", "true"))

@@ -131,6 +131,7 @@ class Signals(Case):
                 self.assertEqual("cleaned\n", result.out)
 
     def test_a_command_that_ended_by_itself_was_not_cancelled(self):
+        self.by_hand = True
         running = self.start("--", "sh", "-c", "echo up; while [ ! -e go ]; do sleep 0.01; done")
         running.wait_out("up")
         child = self.running_row()["pid"]
@@ -166,6 +167,7 @@ class Ledger(Case):
                 self.sql(statement)
 
     def test_a_schema_version_that_cannot_be_is_refused(self):
+        self.by_hand = True
         self.ok("--", "true")
         for version in (-1, 0):
             self.sql(f"PRAGMA user_version = {version}")
@@ -189,6 +191,47 @@ class Ledger(Case):
         if result.code == 99 or "unshare" in result.err:
             self.skipTest("no file system may be mounted here")
         self.assertIn('"outcome": "success"', self.assert_code(0, result).out)
+
+
+class Sessions(Case):
+    def test_what_is_done_beside_the_list_makes_no_list_complete(self):
+        script = ("supervise -q item done extra; printf 'a\\nb\\n' | supervise -q item remaining >/dev/null; supervise -q item done a; "
+                  "[ -e more ] && supervise -q item done b; true")
+        self.assert_code(75, self.run_supervise("-n", "job", "--", "sh", "-c", script))
+        self.assertIn("stage main has 1 of 2 done", self.row()["explanation"])
+        (self.work / "more").touch()
+        self.ok("-n", "again", "--", "sh", "-c", script)
+
+    def test_a_session_of_its_own_waits_for_who_else_drives_it(self):
+        first = self.start("-n", "job", "--", "sh", "-c", "supervise step done a; echo up; while [ ! -e go ]; do sleep 0.01; done")
+        first.wait_out("up")
+        second = self.start("-s", "job", "--", "sh", "-c", "echo up; while [ ! -e on ]; do sleep 0.01; done; supervise step done b")
+        second.wait_out("up")
+        (self.work / "go").touch()
+        self.assert_code(75, first.finish())
+        (self.work / "on").touch()
+        self.assert_code(0, second.finish())
+        self.assertEqual(["completed", "completed"], [row["reason"] for row in self.rows()])
+
+    def test_what_only_has_to_be_closed_is_not_run_again(self):
+        self.assert_code(75, self.run_supervise("-s", "job", "--", "supervise", "session", "advance", "anywhere"))
+        self.assertEqual("supervise session close job", self.row()["next"])
+
+    def test_who_moves_a_session_by_name_drives_it(self):
+        self.ok("session", "begin", "job")
+        self.assert_code(75, self.run_supervise("--", "supervise", "session", "advance", "somewhere", "--session", "job"))
+        self.assertEqual(("job", True), (self.row()["session"], self.row()["drives"]))
+        self.ok("-n", "inner", "--", "supervise", "session", "show", "job")
+        self.assertIsNone(self.row()["session"])
+
+    def test_to_begin_is_activity(self):
+        self.ok("--idle-timeout", "2s", "--", "sh", "-c", "for i in 1 2 3 4 5; do sleep 0.7; supervise -q session begin a >/dev/null; done;"
+                " supervise session close a")
+
+    def test_a_made_id_is_free(self):
+        for known in ("session-999999999999999", "session-1000000000000000"):
+            self.ok("session", "begin", known)
+        self.assertEqual("session-1000000000000001\n", self.ok("session", "begin").out)
 
 
 if __name__ == "__main__":

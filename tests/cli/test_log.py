@@ -307,6 +307,7 @@ class Followed(Log):
         self.assertEqual("begun\nbye\n", follower.out)
 
     def test_one_that_is_queued_is_followed_once_it_runs(self):
+        self.by_hand = True
         self.run_script("true")
         log = self.work / "queued.log"
         log.write_text("ran\n")

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import signal
+import sqlite3
 import threading
 import time
 import unittest
@@ -152,7 +153,10 @@ class Locked(Ends):
         content = spool.read_bytes()
         spool.write_bytes(content[: len(content) // 2])
         result = self.run_supervise("session", "begin", "--session", "s")
-        self.assertIn(str(spool), result.err)
+        self.assertIn(f"{spool}: ", result.err)
+        self.assertIn(f"it is set aside as {spool}.bad", result.err)
+        self.assertFalse(spool.exists())
+        self.assertEqual(content[: len(content) // 2], pathlib.Path(f"{spool}.bad").read_bytes())
         self.assertEqual([(None,)], self.sql("SELECT exit_code FROM executions WHERE name = 'job'"))
         spool.write_bytes(content)
         spool.chmod(0o600)
@@ -279,6 +283,106 @@ class Gone(Ends):
         self.ok("--db", str(self.work / "place" / "own.db"), "session", "begin", "--session", "s")
         self.assertEqual([(7,)], self.sql("SELECT exit_code FROM executions", path=self.work / "place" / "own.db"))
         self.assertFalse(spool.exists())
+
+
+class Places(Ends):
+    """Where ends wait, and whose they are."""
+
+    def spooled(self, db, code=7, where=None):
+        """An end that its ledger couldn't take; the file it is in."""
+        (spool,) = self.all_spooled(db, code)
+        if where:
+            self.assertEqual(where, spool.parent)
+        return spool
+
+    def all_spooled(self, db, *codes):
+        """Those of several that run side by side."""
+        self.config(SHORT)
+        running = []
+        for code in codes:
+            go = self.work / f"go-{db.name}-{code}"
+            running.append(self.start("--db", str(db), "--", "sh", "-c",
+                                      f"echo up; while [ ! -e {go} ]; do sleep 0.01; done; exit {code}"))
+            running[-1].wait_out("up")
+        holder = sqlite3.connect(db, timeout=30, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        spools = []
+        for each, code in zip(running, codes):
+            (self.work / f"go-{db.name}-{code}").touch()
+            result = self.assert_code(code, each.finish())
+            spools.append(pathlib.Path(re.search(r"kept in (/\S+\.json),", result.err)[1]))
+            self.assertTrue(spools[-1].exists())
+        holder.close()
+        return spools
+
+    def blocked(self, db):
+        """Beside that ledger stands something that no spool can be made of."""
+        db.parent.mkdir(mode=0o700, exist_ok=True)
+        (db.parent / "spool").write_text("in the way\n")
+        return db
+
+    def codes(self, db):
+        return [code for (code,) in self.sql("SELECT exit_code FROM executions ORDER BY id", path=db)]
+
+    def test_each_place_that_will_not_have_it_leaves_it_to_the_next(self):
+        db = self.blocked(self.work / "place" / "own.db")
+        state, runtime = self.dir / "state" / "supervise" / "spool", self.dir / "run" / "supervise" / "spool"
+        first = self.spooled(db, 7, state)
+        self.ok("--db", str(db), "session", "begin", "--session", "s")
+        self.assertFalse(first.exists())
+        state.rmdir()
+        state.write_text("in the way\n")
+        second = self.spooled(db, 8, runtime)
+        self.ok("--db", str(db), "session", "begin", "--session", "s")
+        self.assertFalse(second.exists())
+        state.unlink()
+        state.mkdir(mode=0o755)  # others could look
+        third = self.spooled(db, 9, runtime)
+        self.ok("--db", str(db), "session", "begin", "--session", "s")
+        self.assertFalse(third.exists())
+        self.assertEqual([7, 8, 9], self.codes(db))
+
+    def test_the_ends_of_another_ledger_are_left_alone(self):
+        one, other = self.blocked(self.work / "one" / "a.db"), self.blocked(self.work / "two" / "b.db")
+        of_one, of_other = self.spooled(one, 7), self.spooled(other, 8)
+        self.assertEqual(of_one.parent, of_other.parent)
+        content = of_other.read_bytes()
+        result = self.ok("--db", str(one), "session", "begin", "--session", "s")
+        self.assertNotIn("spool", result.err)
+        self.assertEqual((False, content), (of_one.exists(), of_other.read_bytes()))
+        self.assertEqual(([7], [None]), (self.codes(one), self.codes(other)))
+        self.ok("--db", str(other), "session", "begin", "--session", "s")
+        self.assertEqual([8], self.codes(other))
+
+    def test_they_are_taken_in_in_the_order_in_which_they_came(self):
+        db = self.work / "place" / "own.db"
+        spools = self.all_spooled(db, 7, 8, 9)
+        for age, spool in enumerate((spools[1], spools[2], spools[0])):
+            os.utime(spool, ns=(0, 1_600_000_000 * 10**9 + age))
+        self.ok("--db", str(db), "session", "begin", "--session", "s")
+        self.assertEqual([(8,), (9,), (7,)], self.sql("SELECT data ->> '$.exit_code' FROM events WHERE type ="
+                                                      " 'execution_finished' ORDER BY id", path=db))
+
+    def test_one_that_another_verb_took_meanwhile_is_no_news(self):
+        """A name that leads nowhere any more, as it is met between the look at the directory and the file."""
+        db = self.work / "place" / "own.db"
+        spool = self.spooled(db)
+        (spool.parent / "gone.json").symlink_to("nowhere")  # a link isn't followed: it is named
+        result = self.ok("--db", str(db), "session", "begin", "--session", "s")
+        self.assertIn("gone.json is ignored", result.err)
+        threads = []
+        spool = self.spooled(db, 8)
+        (spool.parent / "gone.json").unlink()
+        results = []
+        for number in range(6):
+            threads.append(threading.Thread(target=lambda number=number: results.append(
+                self.run_supervise("--db", str(db), "session", "begin", "--session", f"s{number}"))))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([""] * 6, [result.err for result in results])
+        self.assertEqual([7, 8], self.codes(db))
 
 
 class SupervisorGone(Ends):

@@ -202,6 +202,7 @@ class Saying(Notified):
         self.assert_code(124, self.running.finish())
 
     def test_a_wake_works_beside_other_words(self):
+        self.by_hand = True
         self.begin()
         self.sql("UPDATE executions SET stopped_by = 'cancel', cancel_requested_at = started_at")
         self.tell("STATUS=last words\nX_SUPERVISE_WAKE=1")

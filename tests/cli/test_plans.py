@@ -86,6 +86,9 @@ class Plans(Case):
             moved("3", "deleted")), [("Write", "running")]))
         self.assert_end(self.row(), "success", "completed")
         self.assertEqual({"Read": "done", "Write": "skipped"}, self.steps())
+        told = [event["data"] for event in self.events("@last") if event["type"] == "execution_status"]
+        for kind, names in (("planned", ["Read", "Write", "Test"]), ("dropped", ["Write", "Test"])):
+            self.assertEqual(names, [name for data in told for name in data.get(kind, [])])
         self.assertEqual("no longer in its plan", self.event("@last", "step_error")["data"]["error"])
 
     def test_a_plan_that_is_dropped_whole_is_none(self):

@@ -350,6 +350,8 @@ class Elsewhere(Lost):
         connection.execute("BEGIN")
         connection.executemany("INSERT INTO executions (uid, command, started_at, heartbeat_at, host, boot_id, machine_id)"
                                " VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        connection.execute("INSERT INTO events (at, type, execution) SELECT started_at, 'execution_started', uid FROM executions"
+                           " WHERE uid LIKE 'r0%'")
         connection.execute("COMMIT")
         connection.close()
         running = [self.start("sweep", "--json") for _ in range(50)]
@@ -433,6 +435,7 @@ class Unsupervised(Lost):
         self.assert_code(0, self.run_supervise("wait", "apart"))
 
     def test_a_cancel_that_was_cut_off_is_finished_by_sweeps(self):
+        self.by_hand = True
         self.config('[run]\nkill_after = "100ms"\n')
         _, before = self.lose("-n", "job", "--capture=none", script=f"trap '' TERM; {LINGERS}")
         self.sql("UPDATE executions SET stopped_by = 'cancel', cancel_requested_at = ?", now_ms())
@@ -451,6 +454,7 @@ class Unsupervised(Lost):
 
     def test_what_a_close_left_running_is_ended_by_sweeps(self):
         """As if the close had been killed after its transaction."""
+        self.by_hand = True
         self.config('[run]\nkill_after = "100ms"\n')
         _, before = self.lose("-n", "job", "-s", "book", "--capture=none", script=f"trap '' TERM; {LINGERS}")
         self.sql("UPDATE executions SET exit_code = -4, finished_at = ?, opening = (SELECT max(id) FROM rounds)", now_ms())
@@ -539,6 +543,8 @@ class InWrappers(Lost):
         connection.executemany("INSERT INTO executions (uid, command, started_at, heartbeat_at, host, boot_id, machine_id)"
                                " VALUES (?, '[\"x\"]', ?, ?, ?, '11111111-2222-3333-4444-555555555555', ?)",
                                [(f"r{i:019}", now_ms(), now_ms(), own["host"], own["machine_id"]) for i in range(3000)])
+        connection.execute("INSERT INTO events (at, type, execution) SELECT started_at, 'execution_started', uid FROM executions"
+                           " WHERE uid LIKE 'r0%'")
         connection.execute("COMMIT")
         connection.close()
         self.config('[sweep]\ninterval = "20ms"\n')
@@ -578,6 +584,7 @@ class Stale(Lost):
         self.ok("db", "check")
 
     def test_one_without_any_event_counts_from_its_start(self):
+        self.by_hand = True
         self.ok("session", "begin", "--session", "first")
         self.sql("INSERT INTO sessions (id, started_at, updated_at) VALUES ('bare', 1, 1)")
         self.sql("INSERT INTO rounds (session, round, opened_at) VALUES ('bare', 1, 1)")

@@ -383,6 +383,10 @@ static void the_last_line_is_known(void **state)
         {{"half", "!err\n", " done\n"}, "half done"},
         {{"half", "!err\n"}, "err"},
         {{"prompt> ", "!err\n", " "}, "prompt>  "},
+        {{"done\r\n\033[?25h\033(B\017\033]0;title\a\033P x\033\\"}, "done"},
+        {{"done\n\033[?1", "006l\033", "]0;ab\a \n"}, "done"},
+        {{"\033[31mred\033[0m and \177\001a\tb\n"}, "red and a\tb"},
+        {{"a\033]never ends\nb\n"}, "b"},
     };
     struct world *world = *state;
     struct error err;

@@ -135,7 +135,7 @@ static void without_files_everything_is_built_in(void **state)
         {"queue.autostart", "true"},
         {"log.max_size", "\"64MiB\""},
         {"log.keep", "\"0\""},
-        {"agent.claude.resume", "[\"claude\",\"--resume\",\"{session}\"]"},
+        {"agent.claude.resume", "[\"{program}\",\"{options}\",\"--resume\",\"{session}\",\"{prompt}\"]"},
         {"agent.codex.session_id", "\"thread_id\""},
         {"agent.opencode.match", "[\"opencode\"]"},
     };
@@ -405,17 +405,22 @@ static void the_files_looked_for_are_listed_in_their_order(void **state)
 
 static void a_found_file_may_not_name_a_command(void **state)
 {
-    AUTOFREE char *said =
-        mem_printf("%s/project/supervise.toml:2: agent.claude.resume names a command, which a file found at "
-                   "or above the working "
-                   "directory may not; put it into $XDG_CONFIG_HOME/supervise/supervise.toml, or name the "
-                   "file with --config",
-                   root);
+    static const char *const keys[] = {"resume", "keep"};
     struct settings *settings;
     (void)state;
 
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        AUTOFREE char *text = mem_printf("[agent.claude]\n%s = ['touch', 'x']\n", keys[i]);
+        AUTOFREE char *said =
+            mem_printf("%s/project/supervise.toml:2: agent.claude.%s names a command, which a file found at "
+                       "or above the working directory may not; put it into "
+                       "$XDG_CONFIG_HOME/supervise/supervise.toml, or name the file with --config",
+                       root, keys[i]);
+
+        write_file("../../supervise.toml", text);
+        assert_refused(NULL, ERR_INVALID, said);
+    }
     write_file("../../supervise.toml", "[agent.claude]\nresume = ['touch', 'x']\n");
-    assert_refused(NULL, ERR_INVALID, said);
     settings = loaded("../../supervise.toml", NULL);
     assert_row(settings, "agent.claude.resume", "[\"touch\",\"x\"]", "../../supervise.toml:2");
     assert_row(settings, "agent.claude.match", "[\"claude\"]", "built-in");
@@ -423,7 +428,8 @@ static void a_found_file_may_not_name_a_command(void **state)
     write_file("../../supervise.toml", "[agent.mine]\nsession_id = 'id'\n");
     settings = loaded(NULL, NULL);
     assert_string_equal(
-        json_string_value(json_object_get(json_object_get(settings_agents(settings), "mine"), "session_id")), "id");
+        json_string_value(json_object_get(json_object_get(settings_agents(settings), "mine"), "session_id")),
+        "id");
     assert_row(settings, "agent.mine.match", "[\"mine\"]", "built-in");
     settings_free(settings);
 }
@@ -503,6 +509,12 @@ static void a_fault_is_one_line_with_file_line_and_what_was_expected(void **stat
         {"queue.slots = 0", "t.toml:1: queue.slots: expected 1 to 1024, found 0"},
         {"agents.resume_prompt = ''", "t.toml:1: agents.resume_prompt: expected a text, found \"\""},
         {"agent.x.reume = []", "t.toml:1: unknown key \"reume\" in [agent.x]; did you mean \"resume\"?"},
+        {"agent.x.resume = ['x', '{promt}']", "t.toml:1: agent.x.resume: \"{promt}\" stands for nothing: "
+                                              "{session}, {program}, {options} and {prompt} do"},
+        {"agent.x.keep = ['-p', '--=']",
+         "t.toml:1: agent.x.keep: \"--=\" is no option: \"--flag\", \"--option=\" with a value, "
+         "\"--option...\" with words, or the name of a subcommand"},
+        {"agent.x.keep = '-p'", "t.toml:1: agent.x.keep: expected an array of strings, found \"-p\""},
         {"agent.x.resume = []", "t.toml:1: agent.x.resume: expected a command and its arguments, found none"},
         {"agent.x.match = ['/usr/bin/x']", "t.toml:1: agent.x.match: expected base names of programs, found "
                                            "\"/usr/bin/x\""},

@@ -218,11 +218,12 @@ static const struct {
     {"an item failed",
      "INSERT INTO items (session, stage, id, status, at) VALUES ('s', 'main', 'i', 'failed', 1)", 0, false},
     {"a stage's total not reached",
-     "INSERT INTO stage_totals VALUES ('s', 'main', 2); INSERT INTO items (session, stage, id, status, at)"
+     "INSERT INTO stage_totals (session, stage, total) VALUES ('s', 'main', 2); INSERT INTO items (session, "
+     "stage, id, status, at)"
      " VALUES ('s', 'main', 'i', 'done', 1)",
      0, false},
     {"a stage's total reached, by items alone",
-     "DELETE FROM steps; INSERT INTO stage_totals VALUES ('s', 'main', 1);"
+     "DELETE FROM steps; INSERT INTO stage_totals (session, stage, total) VALUES ('s', 'main', 1);"
      " INSERT INTO items (session, stage, id, status, at) VALUES ('s', 'main', 'i', 'done', 1)",
      0, true},
     {"an item of the plan that has not begun", "INSERT INTO plan_items VALUES ('s', 'y', 'y', 0, 0)", 0,
@@ -238,7 +239,7 @@ static const struct {
     {"a step of another stage is none of the plan", "INSERT INTO plan_items VALUES ('s', 'x', 'x', 0, 0)", 0,
      false},
     {"items of another stage don't count",
-     "INSERT INTO stage_totals VALUES ('s', 'main', 1);"
+     "INSERT INTO stage_totals (session, stage, total) VALUES ('s', 'main', 1);"
      " INSERT INTO items (session, stage, id, status, at) VALUES ('s', 'other', 'i', 'done', 1)",
      0, false},
 };

@@ -9,12 +9,12 @@ extern const struct verb verb_run, verb_status, verb_list, verb_log, verb_events
     verb_resume, verb_heartbeat, verb_session_begin, verb_session_show, verb_session_list, verb_session_close,
     verb_item_done, verb_item_failed, verb_item_list, verb_item_remaining, verb_item_forget,
     verb_checkpoint_save, verb_checkpoint_list, verb_checkpoint_show, verb_config_show, verb_config_check,
-    verb_config_path, verb_db_check, verb_db_path, verb_session_import, verb_session_advance,
-    verb_session_complete_round, verb_session_link, verb_step_start, verb_step_progress, verb_step_done,
-    verb_step_error, verb_step_skip, verb_step_run, verb_sweep, verb_queue_add, verb_queue_list,
-    verb_queue_remove, verb_queue_move, verb_queue_retry, verb_queue_pause, verb_queue_resume,
-    verb_queue_claim, verb_daemon, verb_agent_hook, verb_agent_install, verb_agent_uninstall,
-    verb_agent_prompt, verb_help;
+    verb_config_path, verb_db_check, verb_db_path, verb_db_backup, verb_db_prune, verb_db_export,
+    verb_session_import, verb_session_advance, verb_session_complete_round, verb_session_link,
+    verb_step_start, verb_step_progress, verb_step_done, verb_step_error, verb_step_skip, verb_step_run,
+    verb_sweep, verb_queue_add, verb_queue_list, verb_queue_remove, verb_queue_move, verb_queue_retry,
+    verb_queue_pause, verb_queue_resume, verb_queue_claim, verb_daemon, verb_agent_hook, verb_agent_install,
+    verb_agent_uninstall, verb_agent_prompt, verb_help;
 
 /* All of them, in the order of help; ends with NULL. */
 extern const struct verb *const verbs[];

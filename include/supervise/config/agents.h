@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * The name of the agent (its key in `agents`, see struct settings; lives as long as that does) whose "match"
@@ -16,6 +17,9 @@
  * NULL.
  */
 const char *agent_match(const json_t *agents, char *const *argv);
+
+/* How many words of that command lead to the program of that agent, itself included; 0 where it isn't one. */
+size_t agent_program(const json_t *agents, char *const *argv, const char *agent);
 
 /* False where no built-in agent can be meant, which costs less to know than which one is. */
 bool agent_may_match(char *const *argv);

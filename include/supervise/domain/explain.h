@@ -72,6 +72,7 @@ struct explain_facts {
 
     const char *session;
     const char *session_status; /* "active" or "closed", now */
+    const char *session_next;   /* what is to be done about it, as the view `completeness` says; or NULL */
     const char *close_reason;   /* "completed", "aborted" or "stale", now */
     const char *phase;          /* of the session, now */
     int64_t phase_number, phase_count;

@@ -13,4 +13,7 @@
  */
 int ledger_check(struct ledger *ledger, bool *sound, bool *damaged, json_t **findings, struct error *err);
 
+/* Whether the ledger has an execution of that UID. */
+int ledger_knows(struct ledger *ledger, const char *uid, bool *known, struct error *err);
+
 #endif

@@ -93,6 +93,12 @@ int executions_each(struct ledger *ledger, const struct execution_filter *filter
 /* The execution with that UID; *execution is NULL (and 0 returned) where there is none. */
 int execution_get(struct ledger *ledger, const char *uid, struct execution **execution, struct error *err);
 
+/* The newest execution that drives the session, not one that helped there; *execution is NULL where none
+ * does.
+ */
+int execution_driver(struct ledger *ledger, const char *session, struct execution **execution,
+                     struct error *err);
+
 /*
  * What a REF means (DESIGN: @last, number, UID, session id, UID prefix, name, in this order). `prefer_open`:
  * where it could mean several, the one in flight or queued (cancel, wait, log -f). ERR_NOT_FOUND,
@@ -215,6 +221,9 @@ struct execution_end {
     const struct execution_event *events; /* written before execution_finished, in the same transaction */
     size_t event_count;
 };
+
+/* Compiles what execution_finish() will need, while there is nothing else to do. */
+void execution_expect_end(struct ledger *ledger);
 
 /*
  * Writes the end, compare-and-set, and gives the row as it then stands (*row, the caller frees). Where a

@@ -72,8 +72,7 @@ struct advance_request {
     const char *phase;         /* NULL: complete the round */
     const int64_t *round;      /* --round; NULL where it wasn't given */
     const char *data;          /* the caller's JSON, stored with the event; or NULL */
-    const char *execution_uid; /* the caller's, or NULL */
-    bool link;                 /* as in struct close_request */
+    const char *execution_uid; /* the caller's, which is linked where it has no session; or NULL */
 };
 struct advance_result {
     bool moved;                               /* to another phase */

@@ -7,6 +7,8 @@
 
 #include <supervise/store/execution.h>
 
+#include <jansson.h>
+
 /*
  * Keeps the whole row with its end in the first place that will have it: "spool" beside the ledger, below
  * $XDG_STATE_HOME/ supervise, below $XDG_RUNTIME_DIR/supervise, below /tmp/supervise-UID. *path is where, the
@@ -27,5 +29,12 @@ bool spool_waits(const char *ledger_path);
 
 /* The same for a reader's private copy: the ends are written there, the files stay, nothing is said. */
 void spool_show(struct ledger *copy);
+
+/*
+ * What lies in the spool and concerns that ledger, or could: an array of {"path", "state"}, the caller's.
+ * "waiting" to be taken in; "unreadable", and set aside when that is tried; "set-aside"; "half-written", by
+ * who was killed over it; "ignored", since others could have written it.
+ */
+json_t *spool_list(const char *ledger_path);
 
 #endif

@@ -35,6 +35,7 @@ struct step_facts {
     char *left;     /* what of its --stages, or of the session that it began, isn't done, a list */
     char *in_error; /* "stage/name" of a step that failed during the run */
     char *error;    /* its message */
+    char *next;     /* what is to be done about its session, as the view `completeness` says */
 };
 /* The caller frees *facts with step_facts_free(); it is NULL where there is nothing to tell. */
 int step_facts_read(struct ledger *ledger, const struct execution *execution, struct step_facts **facts,
