@@ -57,7 +57,10 @@ static char *describe(const struct session *session)
 
     say_where(&out, session);
     say_needs(&out, needs);
-    say_next(&out, definition, session->phase, json_array_size(needs) == 0);
+    if (session->implicit != 1)
+        say_next(&out, definition, session->phase, json_array_size(needs) == 0);
+    else if (json_array_size(needs) > 0)
+        buf_puts(&out, " Next: finish what is open, or drop from the plan what is not needed.");
     json_decref(definition);
     json_decref(needs);
     return buf_take(&out);

@@ -60,8 +60,7 @@ int session_print(struct cli *cli, const char *id, bool page, struct error *err)
 
 /* --- begin --- */
 
-/* The JSON of the workflow as the settings know it; NULL with err where they don't. The caller frees. */
-static char *workflow_definition(struct cli *cli, const char *workflow, struct error *err)
+const json_t *session_workflow(struct cli *cli, const char *workflow, struct error *err)
 {
     const json_t *definition = json_object_get(cli->settings->workflows, workflow);
     const char *names[128], *name, *nearest;
@@ -69,7 +68,7 @@ static char *workflow_definition(struct cli *cli, const char *workflow, struct e
     json_t *value;
 
     if (definition)
-        return json_dumps(definition, JSON_COMPACT);
+        return definition;
     json_object_foreach(cli->settings->workflows, name, value)
         if (count < sizeof names / sizeof *names - 1)
             names[count++] = name;
@@ -79,6 +78,14 @@ static char *workflow_definition(struct cli *cli, const char *workflow, struct e
               nearest ? "; did you mean \"" : "; see `supervise config show`", nearest ? nearest : "",
               nearest ? "\"?" : "");
     return NULL;
+}
+
+/* Its JSON; the caller frees. */
+static char *workflow_definition(struct cli *cli, const char *workflow, struct error *err)
+{
+    const json_t *definition = session_workflow(cli, workflow, err);
+
+    return definition ? json_dumps(definition, JSON_COMPACT) : NULL;
 }
 
 /* First wins: who drives another session is told that this one doesn't become its own. */

@@ -46,6 +46,10 @@ const struct verb *const verbs[] = {
     &verb_queue_resume,
     &verb_daemon,
     &verb_sweep,
+    &verb_agent_hook,
+    &verb_agent_install,
+    &verb_agent_uninstall,
+    &verb_agent_prompt,
     &verb_config_show,
     &verb_config_check,
     &verb_config_path,
@@ -60,7 +64,8 @@ const struct verb *const verbs[] = {
 
 const struct verb *const inner_verbs[] = {&verb_queue_claim, NULL};
 
-static const char *const groups[] = {"step", "item", "checkpoint", "session", "queue", "config", "db", NULL};
+static const char *const groups[] = {"step",  "item",   "checkpoint", "session", "queue",
+                                     "agent", "config", "db",         NULL};
 
 const struct verb *verb_find(const char *name)
 {

@@ -2,8 +2,8 @@
  * An agent's plan, as rules of its definition find it in its lines: [{"line", "items", "name", "key",
  * "running", "done", "dropped"}]. "line" is the shape of a line that speaks of the plan, "items" the path to
  * its items: an array is the whole plan, an object one item of it. "name" and "key" are paths within an item;
- * without "key" the name is the key. The last three are shapes of an item; what fits none is still to be
- * done.
+ * without "key" the name is the key; an item that gets another name under its key is another one. The last
+ * three are shapes of an item; what fits none is still to be done.
  */
 #ifndef SUPERVISE_DOMAIN_AGENT_PLAN_H
 #define SUPERVISE_DOMAIN_AGENT_PLAN_H
@@ -13,16 +13,17 @@
 struct agent_plan {
     struct planned {
         char *key, *name;
-        enum plan_state state, told;
-        bool listed; /* by the list that is being taken in */
+        enum plan_state state, told_state;
+        bool told, listed; /* listed: by the list that is being taken in */
     } * items;
     size_t count;
 };
 
 /* Whether the record spoke of the plan. */
 bool agent_plan_take(struct agent_plan *plan, const json_t *rules, const json_t *record);
-bool agent_plan_next(struct agent_plan *plan, struct plan_item *item); /* see agent_reader_plan() */
-size_t agent_plan_size(const struct agent_plan *plan);                 /* without what was dropped */
+/* See agent_reader_plan() and agent_reader_knows(). */
+bool agent_plan_next(struct agent_plan *plan, struct plan_item *item);
+void agent_plan_know(struct agent_plan *plan, const struct plan_item *item);
 void agent_plan_free(struct agent_plan *plan);
 
 #endif

@@ -47,7 +47,7 @@ static void need(json_t *needed, const char *name, const json_t *shape)
 
     if (json_is_string(shape)) {
         need_text(needed, json_string_value(shape));
-    } else if (json_is_array(shape)) {
+    } else if (json_array_size(shape) > 0) {
         json_array_foreach((json_t *)shape, i, value)
             need(needed, name, value);
     } else if (json_is_object(shape) && json_object_size(shape) > 0) {
@@ -146,6 +146,11 @@ static unsigned take_line(struct agent_reader *reader, const char *line, size_t 
         what = take_record(reader, record, session);
     json_decref(record);
     return what;
+}
+
+unsigned agent_reader_take(struct agent_reader *reader, const json_t *record)
+{
+    return reader ? take_record(reader, record, NULL) : 0;
 }
 
 unsigned agent_reader_feed(struct agent_reader *reader, unsigned stream, const void *bytes, size_t length,
@@ -269,9 +274,10 @@ bool agent_reader_plan(struct agent_reader *reader, struct plan_item *item)
     return reader && agent_plan_next(&reader->plan, item);
 }
 
-size_t agent_reader_planned(const struct agent_reader *reader)
+void agent_reader_knows(struct agent_reader *reader, const struct plan_item *item)
 {
-    return reader ? agent_plan_size(&reader->plan) : 0;
+    if (reader)
+        agent_plan_know(&reader->plan, item);
 }
 
 struct agent_reader *agent_reader_new(const json_t *definition)

@@ -25,6 +25,34 @@ const char *step_name_fault(const char *name)
     return text_has_controls(name) ? "holds a control character" : NULL;
 }
 
+char *step_name_from(const char *text)
+{
+    struct buf name = {0};
+    size_t left = strlen(text), length, kept = 0;
+
+    for (; left > 0; text += length, left -= length) {
+        char one[5] = {0};
+
+        length = utf8_length(text, left);
+        memcpy(one, text, length);
+        if (!length)
+            length = 1; /* a byte that is no UTF-8 */
+        if (name.len + length > STEP_NAME_MAX)
+            break;
+        if (*one && *one != ' ' && !text_has_controls(one)) {
+            buf_puts(&name, one);
+            kept = name.len;
+        } else if (name.len > 0) {
+            buf_puts(&name, " ");
+        }
+    }
+    if (kept)
+        name.data[kept] = '\0';
+    else
+        buf_free(&name);
+    return name.data;
+}
+
 int step_read_name(const char *word, const char *option, char **stage, char **name, struct error *err)
 {
     const char *slash = option ? NULL : strchr(word, '/');

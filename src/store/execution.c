@@ -479,6 +479,8 @@ int execution_finish(struct ledger *ledger, const struct execution_end *end, boo
     *row = NULL;
     if (sql_begin(ledger, err))
         return -1;
+    /* First, since it may begin the session by which the end is judged; it can't cost the end. */
+    plan_write(ledger, end->uid, end->planned, end->planned_count, err);
     result = read_standing(ledger, end->uid, &standing, err);
     if (!result && standing.known && (!standing.ended || standing.exit_code == -3)) {
         result = write_end(ledger, end, &standing, row, err);

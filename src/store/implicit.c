@@ -7,7 +7,8 @@
 #include <supervise/base/buf.h>
 #include <supervise/store/session.h>
 
-sqlite3_stmt *implicit_left(struct ledger *ledger, const char *session, struct error *err)
+sqlite3_stmt *implicit_left(struct ledger *ledger, const char *session, const char *execution,
+                            struct error *err)
 {
     return sql_bind(
         ledger, err,
@@ -20,12 +21,18 @@ sqlite3_stmt *implicit_left(struct ledger *ledger, const char *session, struct e
         "  FROM (SELECT t.*, (SELECT count(*) FROM items i WHERE i.session = t.session AND i.stage = t.stage"
         "         AND i.status = 'done') - beside AS done FROM stage_totals t WHERE t.session = ?1)"
         "  WHERE done < total"
+        " UNION ALL SELECT 'stage plan has ' || done || ' of ' || total || ' done' FROM"
+        "  (SELECT count(*) AS total, coalesce(sum(EXISTS (SELECT 1 FROM current_steps k"
+        "     WHERE k.session = p.session AND k.stage = 'plan' AND k.name = p.name"
+        "      AND k.status IN ('done', 'skipped'))), 0) AS done"
+        "   FROM plan_items p WHERE p.session = ?1 AND NOT p.dropped) WHERE done < total"
         " UNION ALL SELECT '#' || id || ' of it is still in flight' FROM executions"
-        "  WHERE session = ?1 AND finished_at IS NULL"
+        "  WHERE session = ?1 AND finished_at IS NULL AND uid IS NOT ?2"
         " UNION ALL SELECT 'neither a step nor a total was reported'"
         "  WHERE NOT EXISTS (SELECT 1 FROM steps WHERE session = ?1)"
-        "   AND NOT EXISTS (SELECT 1 FROM stage_totals WHERE session = ?1)",
-        "t", session);
+        "   AND NOT EXISTS (SELECT 1 FROM stage_totals WHERE session = ?1)"
+        "   AND NOT EXISTS (SELECT 1 FROM plan_items WHERE session = ?1)",
+        "tt", session, execution);
 }
 
 int implicit_close(struct ledger *ledger, const char *execution, int64_t at, struct error *err)
@@ -41,7 +48,7 @@ int implicit_close(struct ledger *ledger, const char *execution, int64_t at, str
         return -1;
     if (!id)
         return 0;
-    left = implicit_left(ledger, id, err);
+    left = implicit_left(ledger, id, execution, err);
     if (!left || (step = sql_step(ledger, left, err)) < 0)
         return -1;
     return step == 0 ? session_complete(ledger, id, execution, at, err) : 0;

@@ -89,7 +89,13 @@ int report_session(struct ledger *ledger, const char *option, const char *execut
         *how = "implicit";
         return name_after(ledger, execution, id, err) ? -1 : insert_implicit(ledger, *id, execution, at, err);
     }
-    if (session_resolve(ledger, option, execution, id, how, err) || check_active(ledger, *id, err))
+    if (own && !option) {
+        *how = "execution";
+        *id = mem_strdup(own);
+    } else if (session_resolve(ledger, option, execution, id, how, err)) {
+        return -1;
+    }
+    if (check_active(ledger, *id, err))
         return -1;
     return report_link(ledger, *id, execution, at, err);
 }
@@ -100,8 +106,10 @@ int report_link(struct ledger *ledger, const char *session, const char *executio
     int64_t free_to;
     bool linked;
 
-    if (sql_integer(ledger, err, &free_to, "SELECT session IS NULL FROM executions WHERE uid = ?", "t",
-                    execution))
+    if (sql_integer(ledger, err, &free_to,
+                    "SELECT session IS NULL OR (drives AND session <> ?2 AND session IN"
+                    " (SELECT id FROM plan_sessions)) FROM executions WHERE uid = ?1",
+                    "tt", execution, session))
         return -1;
     return free_to == 1 ? session_link_execution(ledger, session, execution, at, &linked, err) : 0;
 }

@@ -7,10 +7,18 @@
 
 #include <jansson.h>
 
+#include <supervise/store/plan.h>
+#include <supervise/store/step.h>
+
 /* An event; `execution` is a UID; `data` a JSON object or NULL for {}. Its session is that of the execution
  * where `session` is NULL. */
 int event_insert(struct ledger *ledger, int64_t at, const char *type, const char *session,
                  const char *execution, const char *data, struct error *err);
+
+/* The session of an execution, as the word of whoever asked for one: not one that was begun for its plan
+ * alone. */
+#define OWN_SESSION                                                                                          \
+    "SELECT session FROM executions WHERE uid = ?1 AND session NOT IN (SELECT id FROM plan_sessions)"
 
 /* A new session with its first opening and `session_created`; its initial phase is that of the definition. */
 int session_insert(struct ledger *ledger, const char *id, const char *workflow, const char *definition,
@@ -23,8 +31,10 @@ int session_make_id(struct ledger *ledger, const char *workflow, char **id, stru
 int session_complete(struct ledger *ledger, const char *id, const char *execution, int64_t at,
                      struct error *err);
 
-/* What keeps an implicit session from being complete, a row each; NULL with err. */
-sqlite3_stmt *implicit_left(struct ledger *ledger, const char *session, struct error *err);
+/* What keeps an implicit session from being complete once `execution` has ended with 0, a row each; NULL with
+ * err. */
+sqlite3_stmt *implicit_left(struct ledger *ledger, const char *session, const char *execution,
+                            struct error *err);
 
 /* An execution has ended: the implicit session that it drives is completed where all that was reported in it
  * is done. */
@@ -134,6 +144,17 @@ int queue_leave(struct ledger *ledger, const char *uid, struct error *err);
 
 /* As queue_settle(), inside the caller's transaction. */
 int queue_settle_within(struct ledger *ledger, struct error *err);
+
+/* step_report() and plan_report(), inside the caller's transaction. */
+int step_apply(struct ledger *ledger, const struct step_report *report, struct step_reported *reported,
+               struct error *err);
+int plan_write(struct ledger *ledger, const char *execution, const struct plan_item *items, size_t count,
+               struct error *err);
+
+/* The session that an execution in flight drives for its plan alone gives way to session `to`: it is closed
+ * as aborted (*gave), and the execution may be linked anew. */
+int plan_give_way(struct ledger *ledger, const char *execution, const char *to, int64_t at, bool *gave,
+                  struct error *err);
 
 /* What an execution had running becomes aborted, with the reason. */
 int steps_abort_of(struct ledger *ledger, const char *execution, const char *reason, int64_t at,

@@ -107,9 +107,7 @@ static int begin_which(struct ledger *ledger, const struct begin_request *reques
                        struct error *err)
 {
     *id = mem_strdup(request->id);
-    if (!*id && request->execution_uid &&
-        sql_text(ledger, err, id, "SELECT session FROM executions WHERE uid = ?", "t",
-                 request->execution_uid))
+    if (!*id && request->execution_uid && sql_text(ledger, err, id, OWN_SESSION, "t", request->execution_uid))
         return -1;
     return *id ? 0 : session_make_id(ledger, request->workflow, id, err);
 }
@@ -142,14 +140,16 @@ int session_link_execution(struct ledger *ledger, const char *id, const char *ex
                            bool *linked, struct error *err)
 {
     int64_t changed;
+    bool gave;
 
     *linked = false;
     if (!execution)
         return 0;
-    if (sql_integer(ledger, err, &changed,
-                    "UPDATE executions SET session = ?2, drives = 1 WHERE uid = ?1 AND drives = 0"
+    if (plan_give_way(ledger, execution, id, at, &gave, err) ||
+        sql_integer(ledger, err, &changed,
+                    "UPDATE executions SET session = ?2, drives = 1 WHERE uid = ?1 AND (drives = 0 OR ?3)"
                     " AND session IS NOT ?2 AND finished_at IS NULL RETURNING 1",
-                    "tt", execution, id))
+                    "tti", execution, id, (int64_t)gave))
         return -1;
     if (changed == NO_INT)
         return 0;
@@ -194,11 +194,13 @@ struct link_standing {
 static int read_link_standing(struct ledger *ledger, const char *id, const char *execution,
                               struct link_standing *standing, struct error *err)
 {
-    AUTOSTMT sqlite3_stmt *statement = sql_bind(
-        ledger, err,
-        "SELECT e.id, CASE WHEN e.drives THEN e.session END, e.finished_at IS NULL, s.status = 'closed'"
-        " FROM executions e JOIN sessions s ON s.id = ?2 WHERE e.uid = ?1",
-        "tt", execution, id);
+    AUTOSTMT sqlite3_stmt *statement =
+        sql_bind(ledger, err,
+                 "SELECT e.id, CASE WHEN e.drives AND (e.session = ?2 OR e.finished_at IS NOT NULL"
+                 "  OR e.session NOT IN (SELECT id FROM plan_sessions)) THEN e.session END, e.finished_at IS "
+                 "NULL, s.status = 'closed'"
+                 " FROM executions e JOIN sessions s ON s.id = ?2 WHERE e.uid = ?1",
+                 "tt", execution, id);
     int step;
 
     if (!statement || (step = sql_step(ledger, statement, err)) < 0)
@@ -229,6 +231,8 @@ static int link_in_transaction(struct ledger *ledger, const char *id, const char
 {
     struct link_standing standing = {0};
     AUTOFREE char *drives = NULL;
+    int64_t now = wall_now_ms();
+    bool gave;
 
     if (read_link_standing(ledger, id, execution, &standing, err))
         return -1;
@@ -243,9 +247,10 @@ static int link_in_transaction(struct ledger *ledger, const char *id, const char
     if (standing.in_flight && standing.closed)
         return session_refuse_closed(id, err);
     *linked = true;
-    return sql_run(ledger, err, LINK, "tt", execution, id)
-               ? -1
-               : event_insert(ledger, wall_now_ms(), "session_linked", id, execution, NULL, err);
+    if (plan_give_way(ledger, execution, id, now, &gave, err) ||
+        sql_run(ledger, err, LINK, "tt", execution, id))
+        return -1;
+    return event_insert(ledger, now, "session_linked", id, execution, NULL, err);
 }
 
 int session_link(struct ledger *ledger, const char *id, const char *execution, bool *linked,

@@ -1,5 +1,5 @@
 /* Reading sessions: the table of fields, lists, and which session a verb means. */
-#include "sql.h"
+#include "rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,7 @@ const struct field session_fields[] = {
     {"definition", FIELD_JSON, AT(definition), false},
     {"rounds", FIELD_JSON, AT(rounds), false},
     {"needs", FIELD_JSON, AT(needs), false},
+    {"implicit", FIELD_INT, AT(implicit), false},
 };
 const size_t session_field_count = sizeof session_fields / sizeof *session_fields;
 
@@ -47,6 +48,8 @@ static const char SOURCE[] =
     "      FROM (SELECT i.name, min(i.place) AS place FROM"
     "        (SELECT name, position AS place FROM declared_steps"
     "          WHERE session = s.id AND stage = g.name AND name IS NOT NULL"
+    "         UNION ALL SELECT name, position FROM plan_items"
+    "          WHERE session = s.id AND g.name = 'plan' AND NOT dropped"
     "         UNION ALL SELECT name, 1000000 + id FROM steps WHERE session = s.id AND stage = g.name) i"
     "        GROUP BY i.name) n"
     "      LEFT JOIN current_steps k ON k.session = s.id AND k.stage = g.name AND k.name = n.name"
@@ -63,7 +66,7 @@ static const char SOURCE[] =
     "  (SELECT json_group_array(json_object('round', r.round, 'opened_at', r.opened_at, 'completed_at', "
     "r.completed_at,"
     "     'settled_at', r.settled_at, 'settled_as', r.settled_as))"
-    "   FROM (SELECT * FROM rounds WHERE session = s.id ORDER BY id) r) AS rounds"
+    "   FROM (SELECT * FROM rounds WHERE session = s.id ORDER BY id) r) AS rounds, s.implicit"
     " FROM sessions s JOIN completeness c ON c.session = s.id JOIN totals t ON t.session = s.id)";
 
 /* What closing needs is asked for one session at a time: of many at once SQLite would gather it for all there
@@ -109,7 +112,7 @@ static int load_list(struct ledger *ledger, sqlite3_stmt *statement, struct sess
 static sqlite3_stmt *select_listed(struct ledger *ledger, const char *status, int64_t limit,
                                    struct error *err)
 {
-    static const char *const for_a_page[] = {"definition", "rounds", "needs", NULL};
+    static const char *const for_a_page[] = {"definition", "rounds", "needs", "implicit", NULL};
     bool active = status && strcmp(status, "active") == 0;
     AUTOFREE char *sql =
         sql_select(session_fields, session_field_count, for_a_page, SOURCE,
@@ -191,15 +194,18 @@ static int resolve_option(struct ledger *ledger, const char *option, char **id, 
     return 0;
 }
 
+#define NOT_FOR_A_PLAN " AND id NOT IN (SELECT id FROM plan_sessions)"
+
 static int resolve_only_active(struct ledger *ledger, char **id, struct error *err)
 {
     int64_t count;
     AUTOFREE char *names = NULL;
 
-    if (sql_integer(ledger, err, &count, "SELECT count(*) FROM sessions WHERE status = 'active'", "") ||
+    if (sql_integer(ledger, err, &count,
+                    "SELECT count(*) FROM sessions WHERE status = 'active'" NOT_FOR_A_PLAN, "") ||
         sql_text(ledger, err, &names,
-                 "SELECT group_concat(id, ', ') FROM (SELECT id FROM sessions WHERE status = 'active'"
-                 " ORDER BY updated_at DESC LIMIT 10)",
+                 "SELECT group_concat(id, ', ') FROM (SELECT id FROM sessions WHERE status = "
+                 "'active'" NOT_FOR_A_PLAN " ORDER BY updated_at DESC LIMIT 10)",
                  ""))
         return -1;
     if (count == 0)
@@ -221,8 +227,7 @@ int session_resolve(struct ledger *ledger, const char *option, const char *execu
     if (option)
         return resolve_option(ledger, option, id, err);
     *how = "execution";
-    if (execution_uid &&
-        sql_text(ledger, err, id, "SELECT session FROM executions WHERE uid = ?", "t", execution_uid))
+    if (execution_uid && sql_text(ledger, err, id, OWN_SESSION, "t", execution_uid))
         return -1;
     if (*id)
         return 0;

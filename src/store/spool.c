@@ -71,19 +71,22 @@ static json_t *said_json(const struct execution_said *said)
 
 static json_t *end_json(const struct execution_end *end)
 {
-    json_t *events = json_array();
+    json_t *events = json_array(), *planned = json_array();
 
     for (size_t i = 0; i < end->event_count; i++)
         json_array_append_new(events, json_pack("{s:s, s:s, s:I}", "type", end->events[i].type, "data",
                                                 end->events[i].data, "at", (json_int_t)end->events[i].at));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}",
-                     "exit_code", number(end->exit_code), "signal", number(end->signal), "spawn_errno",
-                     number(end->spawn_errno), "duration_ms", number(end->duration_ms), "activity_at",
-                     number(end->activity_at), "finished_at", number(end->finished_at), "stopped",
-                     json_boolean(end->stopped), "stopped_by", text(end->stopped_by), "usage",
-                     text(end->usage), "facts", text(end->facts), "agent_session", text(end->agent_session),
-                     "agent_result", text(end->agent_result), "agent_unfinished", end->agent_unfinished,
-                     "note", text(end->note), "said", said_json(end->said), "events", events);
+    for (size_t i = 0; i < end->planned_count; i++)
+        json_array_append_new(planned, json_pack("[s, s, i]", end->planned[i].key, end->planned[i].name,
+                                                 end->planned[i].state));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "exit_code",
+        number(end->exit_code), "signal", number(end->signal), "spawn_errno", number(end->spawn_errno),
+        "duration_ms", number(end->duration_ms), "activity_at", number(end->activity_at), "finished_at",
+        number(end->finished_at), "stopped", json_boolean(end->stopped), "stopped_by", text(end->stopped_by),
+        "usage", text(end->usage), "facts", text(end->facts), "agent_session", text(end->agent_session),
+        "agent_result", text(end->agent_result), "agent_unfinished", end->agent_unfinished, "note",
+        text(end->note), "said", said_json(end->said), "planned", planned, "events", events);
 }
 
 /* Whole or not at all: a temporary file, synced, renamed. */

@@ -108,6 +108,26 @@ static struct execution_said get_said(const json_t *object)
     };
 }
 
+/* What is no item of a plan is left out; the caller frees. The texts stay the JSON's. */
+static struct plan_item *get_planned(const json_t *list, size_t *count)
+{
+    struct plan_item *items = mem_alloc((json_array_size(list) + 1) * sizeof *items);
+    json_t *entry;
+    size_t i;
+
+    *count = 0;
+    json_array_foreach((json_t *)list, i, entry) {
+        const char *key = json_string_value(json_array_get(entry, 0));
+        const char *name = json_string_value(json_array_get(entry, 1));
+        json_int_t state = json_integer_value(json_array_get(entry, 2));
+
+        if (key && name && state >= PLAN_PENDING && state <= PLAN_DROPPED)
+            items[(*count)++] =
+                (struct plan_item){(char *)(uintptr_t)key, (char *)(uintptr_t)name, (enum plan_state)state};
+    }
+    return items;
+}
+
 static int take_end(struct ledger *ledger, const json_t *whole, struct error *err)
 {
     const json_t *execution = json_object_get(whole, "execution"), *end = json_object_get(whole, "end");
@@ -136,9 +156,12 @@ static int take_end(struct ledger *ledger, const json_t *whole, struct error *er
         .events = events,
         .event_count = count,
     };
+    struct plan_item *planned = get_planned(json_object_get(end, "planned"), &finish.planned_count);
     struct execution *row = NULL;
     bool known;
     int result;
+
+    finish.planned = planned;
 
     json_array_foreach(list, i, event)
         events[i] = (struct execution_event){
@@ -149,6 +172,7 @@ static int take_end(struct ledger *ledger, const json_t *whole, struct error *er
     if (!result && !known)
         result = error_set(err, ERR_OTHER, "cannot write that row");
     execution_free(row);
+    free(planned);
     free(events);
     return result;
 }

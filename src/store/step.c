@@ -264,8 +264,8 @@ static int act(struct ledger *ledger, const struct step_report *report, const st
     return skip(ledger, report, reported, standing, at, err);
 }
 
-static int report_step(struct ledger *ledger, const struct step_report *report,
-                       struct step_reported *reported, struct error *err)
+int step_apply(struct ledger *ledger, const struct step_report *report, struct step_reported *reported,
+               struct error *err)
 {
     int64_t now = wall_now_ms();
     struct standing standing;
@@ -288,7 +288,7 @@ int step_report(struct ledger *ledger, const struct step_report *report, struct 
     *reported = (struct step_reported){0};
     if (sql_begin(ledger, err))
         return -1;
-    return sql_end(ledger, report_step(ledger, report, reported, err), err);
+    return sql_end(ledger, step_apply(ledger, report, reported, err), err);
 }
 
 void step_reported_free(struct step_reported *reported)

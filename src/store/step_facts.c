@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/store/agent.h>
 #include <supervise/store/step.h>
 
 enum { LEFT_NAMED = 3 };
@@ -29,25 +30,30 @@ static bool is(const char *text, const char *wanted)
     return text && strcmp(text, wanted) == 0;
 }
 
-/* Of --stages, or of a session that would have closed by itself. */
-static int read_left(struct ledger *ledger, const struct execution *execution, char **left, struct error *err)
+/* Of --stages, or of a session that would close by itself. */
+int agent_left(struct ledger *ledger, const char *uid, char **left, struct error *err)
 {
     AUTOSTMT sqlite3_stmt *statement = NULL;
-    int64_t implicit;
+    AUTOFREE char *implicit = NULL;
+    int64_t staged;
     AUTOBUF struct buf text = {0};
     size_t count = 0;
     int step = -1;
 
-    if (is(execution->reason, "stages-unfinished")) {
-        statement = sql_bind(ledger, err, LEFT, "i", execution->id);
-    } else {
-        if (!is(execution->reason, "session-active") ||
-            sql_integer(ledger, err, &implicit, "SELECT 1 FROM sessions WHERE id = ? AND implicit", "t",
-                        execution->session) ||
-            implicit == NO_INT)
-            return 0;
-        statement = implicit_left(ledger, execution->session, err);
-    }
+    *left = NULL;
+    if (sql_integer(ledger, err, &staged,
+                    "SELECT id FROM executions WHERE uid = ? AND drives AND stages IS NOT NULL", "t", uid) ||
+        sql_text(ledger, err, &implicit,
+                 "SELECT s.id FROM executions e JOIN sessions s ON s.id = e.session"
+                 " WHERE e.uid = ? AND e.drives AND s.implicit AND s.status = 'active'",
+                 "t", uid))
+        return -1;
+    if (staged != NO_INT)
+        statement = sql_bind(ledger, err, LEFT, "i", staged);
+    else if (implicit)
+        statement = implicit_left(ledger, implicit, uid, err);
+    else
+        return 0;
     for (; statement && (step = sql_step(ledger, statement, err)) > 0; count++)
         if (count < LEFT_NAMED)
             buf_printf(&text, "%s%s", count ? ", " : "", (const char *)sqlite3_column_text(statement, 0));
@@ -84,12 +90,13 @@ int step_facts_read(struct ledger *ledger, const struct execution *execution, st
                     struct error *err)
 {
     struct step_facts read = {0};
-    int result;
+    int result = 0;
 
     *facts = NULL;
     if (!execution->session || is(execution->outcome, "success") || is(execution->outcome, "cancelled"))
         return 0;
-    result = read_left(ledger, execution, &read.left, err);
+    if (is(execution->reason, "stages-unfinished") || is(execution->reason, "session-active"))
+        result = agent_left(ledger, execution->uid, &read.left, err);
     if (!result)
         result = read_error(ledger, execution, &read, err);
     if (!result && execution->drives == 1)

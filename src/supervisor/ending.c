@@ -278,6 +278,8 @@ void record_end(struct life *life, struct run_result *result)
         .agent_unfinished = agent_reader_unfinished(life->reader),
         .note = note,
         .facts = facts,
+        .planned = life->planned,
+        .planned_count = life->planned_count,
         .said = any_said ? &said : NULL,
         .events = events,
         .event_count = events_of(life, events),

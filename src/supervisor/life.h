@@ -1,9 +1,9 @@
 /*
  * What the files of one execution's life share: run.c (its course), streams.c and keyboard.c (what the child
  * gets for 0, 1, 2 and its terminal), signals.c (what reaches us), stop.c (ending the tree), clocks.c
- * (deadlines and beats), notify.c (what the child says), record.c and ending.c (what the ledger gets to
- * know), surroundings.c (environment and identity). The state belongs to run.c; the others change only what
- * their functions say.
+ * (deadlines and beats), notify.c (what the child says), plan.c (what an agent plans), record.c and ending.c
+ * (what the ledger gets to know), surroundings.c (environment and identity). The state belongs to run.c; the
+ * others change only what their functions say.
  */
 #ifndef SUPERVISOR_LIFE_H
 #define SUPERVISOR_LIFE_H
@@ -21,6 +21,7 @@
 #include <supervise/process/terminal.h>
 #include <supervise/process/tree.h>
 #include <supervise/store/ledger.h>
+#include <supervise/store/plan.h>
 #include <supervise/supervisor/log_writer.h>
 #include <supervise/supervisor/output.h>
 #include <supervise/supervisor/run.h>
@@ -77,6 +78,8 @@ struct life {
     struct agent_scan *scan;     /* for the agent's own session id; NULL: nothing to look for */
     struct agent_reader *reader; /* of what its lines say; NULL: nothing to look for */
     bool agent_session_written;
+    struct plan_item *planned; /* what has changed in its plan, and isn't written yet */
+    size_t planned_count;
     struct output *outputs[2]; /* by enum log_stream; NULL: not captured */
 
     struct child child;
@@ -195,7 +198,8 @@ bool record_deadline(struct life *life);
 /* What others ask of us in the ledger: stops the tree where they do, and puts off the idle deadline. */
 void record_look(struct life *life);
 void record_agent_session(
-    struct life *life); /* as soon as it is seen; tried again where the ledger is busy */
+    struct life *life);               /* as soon as it is seen; tried again where the ledger is busy */
+void record_again(struct life *life); /* soon, what the ledger was too busy for */
 void record_heartbeat(struct life *life);
 /* What is due by the clock of all wrappers together, a little of it: true where there is more to do. */
 bool record_sweep(struct life *life);
@@ -205,6 +209,11 @@ struct execution_start record_start(const struct life *life, const char *command
 void record_argv(const struct life *life, bool exact, struct buf *argv);
 const char *capture_name(enum capture capture);      /* as `facts` has it */
 char *record_deadline_data(const struct life *life); /* of the event; the caller frees */
+
+/* --- plan.c --- */
+void record_plan(struct life *life); /* what its lines have told; tried again where the ledger is busy */
+void plan_recall(struct life *life); /* what an earlier run has told of the plan of the same session */
+void plan_forget(struct life *life);
 
 /* --- ending.c --- */
 /* Writes the end, to the ledger or else to the spool, and fills `result`. */

@@ -186,10 +186,11 @@ static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events)
     if (!life->spawned_written)
         record_spawned(life);
     record_agent_session(life);
+    record_plan(life);
     life_go_on(life);
 }
 
-static void try_again(struct life *life)
+void record_again(struct life *life)
 {
     if (ev_is_active(&life->on_retry))
         return;
@@ -207,7 +208,7 @@ void record_spawned(struct life *life)
     life->spawned_written = execution_spawned(life->ledger, life->uid, life->child_pid, life->child_start,
                                               capture_name(life->plan->capture), &err) == 0;
     if (!life->spawned_written && err.code == ERR_BUSY)
-        try_again(life);
+        record_again(life);
 }
 
 char *record_deadline_data(const struct life *life)
@@ -225,7 +226,7 @@ void record_agent_session(struct life *life)
         return;
     life->agent_session_written = execution_agent_session(life->ledger, life->uid, session, &err) == 0;
     if (!life->agent_session_written && err.code == ERR_BUSY)
-        try_again(life);
+        record_again(life);
 }
 
 bool record_deadline(struct life *life)
@@ -239,7 +240,7 @@ bool record_deadline(struct life *life)
     if (execution_intend_stop(life->ledger, life->uid, "deadline", data, &written, &err) == 0)
         life->deadline_written = true;
     else if (++life->deadline_tries < DEADLINE_TRIES)
-        try_again(life);
+        record_again(life);
     return life->deadline_written || life->deadline_tries >= DEADLINE_TRIES;
 }
 

@@ -87,11 +87,15 @@ void life_go_on(struct life *life)
 static void output_came(void *context, enum log_stream stream, const char *bytes, size_t length)
 {
     struct life *life = context;
+    unsigned what;
 
     if (agent_scan_feed(life->scan, stream, bytes, length))
         record_agent_session(life);
-    if (agent_reader_feed(life->reader, stream, bytes, length, agent_scan_session(life->scan)) & AGENT_ACTIVE)
+    what = agent_reader_feed(life->reader, stream, bytes, length, agent_scan_session(life->scan));
+    if (what & AGENT_ACTIVE)
         clocks_activity(life);
+    if (what & AGENT_PLANNED)
+        record_plan(life);
 }
 
 static void output_closed(void *context)
@@ -324,6 +328,7 @@ static void end_life(struct life *life)
     free(life->begun.session);
     agent_scan_free(life->scan);
     agent_reader_free(life->reader);
+    plan_forget(life);
     free(life->log_path);
     free(life->cwd);
     free(life->log_lost_text);

@@ -94,6 +94,7 @@ void streams_start(struct life *life, struct streams *streams, const struct outp
 
         life->scan = agent_scan_new(agent);
         life->reader = agent_reader_new(agent);
+        plan_recall(life);
     }
     if (terminal) {
         life->master = fcntl(streams->terminal.master, F_DUPFD_CLOEXEC, 3);

@@ -493,6 +493,7 @@ class Export(Db):
         past.execute("INSERT INTO items VALUES ('shut', 'a', 'i', 'done', 1, NULL, NULL, 1)")
         past.execute("INSERT INTO steps (session, stage, name, status, finished_at) VALUES ('shut', 'a', 'x', 'done', 1)")
         past.execute("INSERT INTO stage_totals (session, stage, total) VALUES ('shut', 'a', 2)")
+        past.execute("INSERT INTO plan_items (session, name, key, position) VALUES ('shut', 'x', '1', 0)")
         past.execute("INSERT INTO meta VALUES ('k', CAST(x'ff41' AS TEXT))")
         past.execute("INSERT INTO executions (uid, command, queued_at) VALUES (?, '[\"true\"]', ?)", (uid(2), LONG_AGO))
         self.old_event(past, "execution_queued", None, uid(2))

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/base/text.h>
 #include <supervise/config/settings.h>
 #include <supervise/domain/agent_reader.h>
 #include <supervise/domain/shape.h>
@@ -348,6 +349,7 @@ static void assert_told(struct agent_reader *reader, const char *expected)
     buf_puts(&told, "");
     while (agent_reader_plan(reader, &item)) {
         buf_printf(&told, "%s %s; ", item.name, names[item.state]);
+        free(item.key);
         free(item.name);
     }
     assert_string_equal(told.data, expected);
@@ -363,14 +365,12 @@ static void a_plan_that_is_a_list_is_told_by_its_changes(void **state)
                      "{\"text\":\"one\",\"completed\":false},{\"text\":\"two\",\"completed\":false}]}}\n",
                      NULL) &
                 AGENT_PLANNED);
-    assert_told(reader, "");
-    assert_int_equal(agent_reader_planned(reader), 2);
+    assert_told(reader, "one pending; two pending; ");
     feed(reader,
          "{\"type\":\"item.updated\",\"item\":{\"type\":\"todo_list\",\"items\":["
          "{\"text\":\"one\",\"completed\":true},{\"text\":\"three\",\"completed\":true}]}}\n",
          NULL);
     assert_told(reader, "one done; two dropped; three done; ");
-    assert_int_equal(agent_reader_planned(reader), 2);
     agent_reader_free(reader);
 }
 
@@ -383,8 +383,7 @@ static void a_plan_of_single_items_is_told_by_its_changes(void **state)
          NULL);
     feed(reader, "{\"type\":\"user\",\"tool_use_result\":{\"task\":{\"id\":\"2\",\"subject\":\"Second\"}}}\n",
          NULL);
-    assert_told(reader, "");
-    assert_int_equal(agent_reader_planned(reader), 2);
+    assert_told(reader, "First pending; Second pending; ");
     feed(reader,
          "{\"type\":\"user\",\"tool_use_result\":{\"taskId\":\"1\",\"statusChange\":{\"from\":\"pending\","
          "\"to\":\"in_progress\"}}}\n",
@@ -398,7 +397,55 @@ static void a_plan_of_single_items_is_told_by_its_changes(void **state)
         "\n",
         NULL);
     assert_told(reader, "First done; Second dropped; ");
-    assert_int_equal(agent_reader_planned(reader), 1);
+    agent_reader_free(reader);
+}
+
+static void a_list_of_items_with_keys_is_the_whole_plan(void **state)
+{
+    struct agent_reader *reader = reader_of("claude");
+    (void)state;
+
+    feed(reader,
+         "{\"tool_use_result\":{\"task\":{\"id\":\"1\",\"subject\":\"First\"}}}\n"
+         "{\"tool_use_result\":{\"task\":{\"id\":\"2\",\"subject\":\"Second\"}}}\n"
+         "{\"tool_use_result\":{\"taskId\":\"2\",\"statusChange\":{\"to\":\"in_progress\"}}}\n",
+         NULL);
+    assert_told(reader, "First pending; Second running; ");
+    feed(reader,
+         "{\"tool_use_result\":{\"tasks\":[{\"id\":\"2\",\"subject\":\"Second\",\"status\":\"pending\"},"
+         "{\"id\":\"3\",\"subject\":\"Third\",\"status\":\"completed\"}]}}\n",
+         NULL);
+    assert_told(reader, "First dropped; Second pending; Third done; ");
+    agent_reader_free(reader);
+}
+
+static void a_line_with_nothing_but_a_list_is_read(void **state)
+{
+    struct agent_reader *reader = reader_of("claude");
+    (void)state;
+
+    feed(reader, "{\"tool_use_result\":{\"newTodos\":[{\"content\":\"One\",\"status\":\"completed\"}]}}\n",
+         NULL);
+    assert_told(reader, "One done; ");
+    agent_reader_free(reader);
+}
+
+static void what_an_earlier_run_told_is_known(void **state)
+{
+    struct agent_reader *reader = reader_of("claude");
+    (void)state;
+
+    agent_reader_knows(reader, &(struct plan_item){"1", "First", PLAN_DONE});
+    agent_reader_knows(reader, &(struct plan_item){"2", "Second", PLAN_PENDING});
+    agent_reader_knows(reader, &(struct plan_item){"3", "Third", PLAN_PENDING});
+    assert_told(reader, "");
+    feed(reader,
+         "{\"tool_use_result\":{\"taskId\":\"2\",\"statusChange\":{\"to\":\"completed\"}}}\n"
+         /* in a conversation of its own the same key is another item */
+         "{\"tool_use_result\":{\"task\":{\"id\":\"3\",\"subject\":\"Other\"}}}\n",
+         NULL);
+    assert_told(reader, "Second done; Third dropped; Other pending; ");
+    agent_reader_knows(NULL, &(struct plan_item){"1", "First", PLAN_DONE});
     agent_reader_free(reader);
 }
 
@@ -413,7 +460,34 @@ static void a_plan_without_end_is_bounded(void **state)
         buf_printf(&line, ",{\"text\":\"t%d\",\"completed\":false}", i);
     buf_puts(&line, "]}}\n");
     feed(reader, line.data, NULL);
-    assert_int_equal(agent_reader_planned(reader), AGENT_PLAN_MAX);
+    for (size_t i = 0; i < AGENT_PLAN_MAX; i++) {
+        struct plan_item item;
+
+        assert_true(agent_reader_plan(reader, &item));
+        free(item.key);
+        free(item.name);
+    }
+    assert_told(reader, "");
+    agent_reader_free(reader);
+}
+
+static void long_texts_of_a_plan_are_cut_between_characters(void **state)
+{
+    struct agent_reader *reader = reader_of("codex");
+    AUTOBUF struct buf line = {0};
+    struct plan_item item;
+    (void)state;
+
+    buf_puts(&line, "{\"item\":{\"type\":\"todo_list\",\"items\":[{\"text\":\"x");
+    for (int i = 0; i < 10000; i++)
+        buf_puts(&line, "ü");
+    buf_puts(&line, "\"}]}}\n");
+    feed(reader, line.data, NULL);
+    assert_true(agent_reader_plan(reader, &item));
+    assert_int_equal(strlen(item.name), 1023);
+    assert_true(utf8_valid(item.name, strlen(item.name)));
+    free(item.key);
+    free(item.name);
     agent_reader_free(reader);
 }
 
@@ -454,7 +528,11 @@ int main(void)
         cmocka_unit_test(a_rate_limit_names_its_end),
         cmocka_unit_test(a_plan_that_is_a_list_is_told_by_its_changes),
         cmocka_unit_test(a_plan_of_single_items_is_told_by_its_changes),
+        cmocka_unit_test(a_list_of_items_with_keys_is_the_whole_plan),
+        cmocka_unit_test(a_line_with_nothing_but_a_list_is_read),
+        cmocka_unit_test(what_an_earlier_run_told_is_known),
         cmocka_unit_test(a_plan_without_end_is_bounded),
+        cmocka_unit_test(long_texts_of_a_plan_are_cut_between_characters),
         cmocka_unit_test(random_bytes_harm_nothing),
     };
 

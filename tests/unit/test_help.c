@@ -3,7 +3,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,6 @@
 #include <supervise/cli/verbs.h>
 
 static const char manual[] = "man/supervise.1";
-static const char *const later[] = {"agent"};
 
 static char *help_of(const struct verb *verb)
 {
@@ -174,31 +172,6 @@ static void help_of_a_group_names_its_verbs_alone(void **state)
     assert_null(strstr(text, "\n  list "));
 }
 
-static bool has_word(const char *text, const char *word)
-{
-    for (const char *at = text; (at = strstr(at, word)); at++)
-        if ((at == text || !isalpha((unsigned char)at[-1])) && !isalpha((unsigned char)at[strlen(word)]))
-            return true;
-    return false;
-}
-
-static void nothing_is_promised_that_cannot_be_typed(void **state)
-{
-    (void)state;
-    for (size_t w = 0; w < sizeof later / sizeof *later; w++) {
-        AUTOFREE char *typed = mem_printf("supervise %s", later[w]);
-
-        if (verb_find(later[w]) || verb_is_group(later[w]))
-            continue;
-        assert_false(has_word(printed_help(NULL), typed));
-        for (size_t i = 0; verbs[i]; i++) {
-            AUTOFREE char *text = help_of(verbs[i]);
-
-            assert_false(has_word(text, typed));
-        }
-    }
-}
-
 /* --- the manual page --- */
 
 static char *read_manual(void)
@@ -309,7 +282,6 @@ int main(void)
         cmocka_unit_test(explanations_stand_below_each_other_on_lines_that_can_be_read),
         cmocka_unit_test(the_main_help_names_every_verb_and_every_exit_code),
         cmocka_unit_test(help_of_a_group_names_its_verbs_alone),
-        cmocka_unit_test(nothing_is_promised_that_cannot_be_typed),
         cmocka_unit_test(the_manual_has_every_verb_with_its_synopsis_and_its_options),
         cmocka_unit_test(the_manual_has_no_verb_that_is_none),
     };

@@ -248,6 +248,18 @@ static const struct {
      "DELETE FROM steps; INSERT INTO stage_totals (session, stage, total) VALUES ('s', 'main', 1);"
      " INSERT INTO items (session, stage, id, status, at) VALUES ('s', 'main', 'i', 'done', 1)",
      0, true},
+    {"an item of the plan that has not begun", "INSERT INTO plan_items VALUES ('s', 'y', 'y', 0, 0)", 0,
+     false},
+    {"one that was dropped", "INSERT INTO plan_items VALUES ('s', 'y', 'y', 0, 1)", 0, true},
+    {"a plan that was dropped whole, and no step",
+     "DELETE FROM steps; INSERT INTO plan_items VALUES ('s', 'y', 'y', 0, 1)", 0, true},
+    {"the plan done",
+     "INSERT INTO plan_items VALUES ('s', 'x', 'x', 0, 0), ('s', 'y', 'y', 1, 0);"
+     " UPDATE steps SET stage = 'plan'; INSERT INTO steps (session, stage, name, status) VALUES"
+     " ('s', 'plan', 'y', 'skipped')",
+     0, true},
+    {"a step of another stage is none of the plan", "INSERT INTO plan_items VALUES ('s', 'x', 'x', 0, 0)", 0,
+     false},
     {"items of another stage don't count",
      "INSERT INTO stage_totals (session, stage, total) VALUES ('s', 'main', 1);"
      " INSERT INTO items (session, stage, id, status, at) VALUES ('s', 'other', 'i', 'done', 1)",

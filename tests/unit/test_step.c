@@ -49,6 +49,42 @@ static void a_status_is_found_by_its_name(void **state)
     assert_int_equal(step_status_from_name(NULL), STATUS_NONE);
 }
 
+static void any_text_makes_a_name_where_anything_is_left(void **state)
+{
+    static const struct {
+        const char *text, *name;
+    } cases[] = {
+        {"Read", "Read"},
+        {"  Read it \t\n", "Read it"},
+        {"a\nb\x1b[2J\xc2\x85z", "a b [2J z"},
+        {"a\xff"
+         "b\xc2",
+         "a b"},
+        {"größer – 3/b", "größer – 3/b"},
+        {"", NULL},
+        {" \n\xff ", NULL},
+    };
+    char longest[200];
+    AUTOFREE char *cut = NULL;
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTOFREE char *name = step_name_from(cases[i].text);
+
+        if (!cases[i].name)
+            assert_null(name);
+        else
+            assert_string_equal(name, cases[i].name);
+        if (name)
+            assert_null(step_name_fault(name));
+    }
+    memset(longest, 'x', sizeof longest);
+    memcpy(longest + 126, "ü–", sizeof "ü–"); /* the dash would end beyond the limit */
+    cut = step_name_from(longest);
+    assert_int_equal(strlen(cut), 128);
+    assert_null(step_name_fault(cut));
+}
+
 static void names_are_bounded_text_without_controls(void **state)
 {
     char longest[STEP_NAME_MAX + 2];
@@ -241,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_report_does_what_the_table_says),
         cmocka_unit_test(a_status_is_found_by_its_name),
+        cmocka_unit_test(any_text_makes_a_name_where_anything_is_left),
         cmocka_unit_test(names_are_bounded_text_without_controls),
         cmocka_unit_test(a_step_is_named_with_its_stage_or_beside_it),
         cmocka_unit_test(counts_are_n_of_m),

@@ -13,7 +13,8 @@ extern const struct verb verb_run, verb_status, verb_list, verb_log, verb_events
     verb_session_import, verb_session_advance, verb_session_complete_round, verb_session_link,
     verb_step_start, verb_step_progress, verb_step_done, verb_step_error, verb_step_skip, verb_step_run,
     verb_sweep, verb_queue_add, verb_queue_list, verb_queue_remove, verb_queue_move, verb_queue_retry,
-    verb_queue_pause, verb_queue_resume, verb_queue_claim, verb_daemon, verb_help;
+    verb_queue_pause, verb_queue_resume, verb_queue_claim, verb_daemon, verb_agent_hook, verb_agent_install,
+    verb_agent_uninstall, verb_agent_prompt, verb_help;
 
 /* All of them, in the order of help; ends with NULL. */
 extern const struct verb *const verbs[];

@@ -43,6 +43,9 @@ enum {
 unsigned agent_reader_feed(struct agent_reader *reader, unsigned stream, const void *bytes, size_t length,
                            const char *session);
 
+/* The same of one line that is parsed already. */
+unsigned agent_reader_take(struct agent_reader *reader, const json_t *record);
+
 /*
  * The last result record: JSON, its long texts cut so that it fits AGENT_RESULT_MAX; the caller frees. NULL:
  * none came.
@@ -57,12 +60,13 @@ int64_t agent_reader_rate_limit(const struct agent_reader *reader);
 
 enum plan_state { PLAN_PENDING, PLAN_RUNNING, PLAN_DONE, PLAN_DROPPED };
 struct plan_item {
-    char *name;
+    char *key, *name; /* what the agent itself calls it, and what it is */
     enum plan_state state;
 };
-/* The next item of the plan whose state has changed; false where there is none. The caller frees the name. */
+/* The next item of the plan whose state has changed; false where there is none. The caller frees the texts.
+ */
 bool agent_reader_plan(struct agent_reader *reader, struct plan_item *item);
-/* How many items the plan has. */
-size_t agent_reader_planned(const struct agent_reader *reader);
+/* An item of which an earlier run of the agent has told: what is said of it now changes it. */
+void agent_reader_knows(struct agent_reader *reader, const struct plan_item *item);
 
 #endif

@@ -17,6 +17,10 @@ enum { STEP_NAME_MAX = 128 };
  * What may name its stage: stage_fault() in id.h. */
 const char *step_name_fault(const char *name);
 
+/* A name made of any UTF-8: without controls and outer spaces, and short enough; NULL where nothing is left.
+ * The caller frees. */
+char *step_name_from(const char *text);
+
 /*
  * A step as it was typed: NAME, or STAGE/NAME where no `stage` (of --stage, or NULL) says which. The caller
  * frees both; *stage stays NULL where none was named. ERR_USAGE.

@@ -5,6 +5,7 @@
 #define SUPERVISE_STORE_EXECUTION_H
 
 #include <supervise/base/error.h>
+#include <supervise/domain/agent_reader.h>
 #include <supervise/store/ledger.h>
 
 #include <stdbool.h>
@@ -214,12 +215,14 @@ struct execution_end {
     int64_t finished_at;
     bool stopped;           /* it was asked to stop before it was gone: what the ledger intends did end it */
     const char *stopped_by; /* what the supervisor knows of: "cancel" (by signal) or "deadline"; or NULL */
-    const char *agent_session;            /* where one stands in the row already, that stays; or NULL */
-    const char *agent_result;             /* JSON; or NULL */
-    bool agent_unfinished;                /* that result says that the agent did not finish */
-    const char *note;                     /* added to the notes; or NULL */
-    const char *usage, *facts;            /* JSON objects */
-    const struct execution_said *said;    /* at the last, and not written yet; or NULL */
+    const char *agent_session;         /* where one stands in the row already, that stays; or NULL */
+    const char *agent_result;          /* JSON; or NULL */
+    bool agent_unfinished;             /* that result says that the agent did not finish */
+    const char *note;                  /* added to the notes; or NULL */
+    const char *usage, *facts;         /* JSON objects */
+    const struct execution_said *said; /* at the last, and not written yet; or NULL */
+    const struct plan_item *planned;   /* what changed in its plan, and isn't written yet */
+    size_t planned_count;
     const struct execution_event *events; /* written before execution_finished, in the same transaction */
     size_t event_count;
 };

@@ -17,7 +17,8 @@ struct session {
     /* Not in JSON, and NULL in lists: what a page shows. */
     char *definition; /* of its workflow, as it was when it began */
     char *rounds; /* JSON array of its openings, oldest first, with the columns of the table; times in ms */
-    char *needs;  /* JSON array: what closing as completed still needs */
+    int64_t implicit; /* nobody began it: it closes by itself */
+    char *needs;      /* JSON array: what closing as completed still needs */
 };
 extern const struct field session_fields[]; /* see execution.h */
 extern const size_t session_field_count;

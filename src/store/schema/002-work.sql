@@ -28,6 +28,17 @@ CREATE TABLE stage_totals (
     PRIMARY KEY (session, stage)
 ) STRICT, WITHOUT ROWID;
 
+-- The items of a plan by the name that their step in stage `plan` has, in an implicit session. `key`: what the agent
+-- itself calls an item.
+CREATE TABLE plan_items (
+    session  TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    name     TEXT NOT NULL,
+    key      TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    dropped  INTEGER NOT NULL DEFAULT 0 CHECK (dropped IN (0, 1)),
+    PRIMARY KEY (session, name)
+) STRICT, WITHOUT ROWID;
+
 -- Totals look for the latest checkpoint of each execution.
 CREATE INDEX checkpoints_execution ON checkpoints (session, execution, number);
 -- Closed with their session, and the process or its supervisor not known to be gone yet: looked at by every sweep.
@@ -70,6 +81,17 @@ BEGIN
     SELECT RAISE(ABORT, 'a session keeps the workflow that it began with');
 END;
 
+-- An execution that drives a session goes on driving that one, unless it was begun for a plan alone.
+DROP TRIGGER executions_first_link;
+CREATE TRIGGER executions_first_link BEFORE UPDATE OF session, drives ON executions
+WHEN OLD.drives = 1 AND (NEW.drives = 0 OR NEW.session IS NOT OLD.session)
+    AND NOT (NEW.drives = 1 AND OLD.finished_at IS NULL
+             AND EXISTS (SELECT 1 FROM sessions s JOIN plan_items p ON p.session = s.id
+                         WHERE s.id = OLD.session AND s.implicit AND s.close_reason = 'aborted'))
+BEGIN
+    SELECT RAISE(ABORT, 'the execution drives another session already');
+END;
+
 -- What counts is the round that the session is in, not one that was completed before.
 DROP TRIGGER sessions_complete_close;
 CREATE TRIGGER sessions_complete_close BEFORE UPDATE OF status, close_reason ON sessions
@@ -90,14 +112,18 @@ DROP VIEW completeness;
 DROP VIEW closing_needs;
 DROP VIEW stages;
 
--- Steps that are not done or skipped, those declared that have not begun among them. Only where both have the same
--- affinities does SQLite look at those of one session alone.
+-- Steps that are not done or skipped, those declared or planned that have not begun among them. Only where all have the
+-- same affinities does SQLite look at those of one session alone.
 CREATE VIEW open_steps AS
 SELECT session, stage, name, status FROM current_steps WHERE status NOT IN ('done', 'skipped')
 UNION ALL
 SELECT d.session, CAST(d.stage AS TEXT), CAST(d.name AS TEXT), CAST('idle' AS TEXT) FROM declared_steps d
 WHERE d.name IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM steps k WHERE k.session = d.session AND k.stage = d.stage AND k.name = d.name);
+    AND NOT EXISTS (SELECT 1 FROM steps k WHERE k.session = d.session AND k.stage = d.stage AND k.name = d.name)
+UNION ALL
+SELECT p.session, CAST('plan' AS TEXT), p.name, CAST('idle' AS TEXT) FROM plan_items p
+WHERE NOT p.dropped
+    AND NOT EXISTS (SELECT 1 FROM steps k WHERE k.session = p.session AND k.stage = 'plan' AND k.name = p.name);
 
 -- The rules of the outcome, in their order: the outcome in the first ten columns, then the reason. domain/outcome.c says
 -- the same in C.
@@ -206,8 +232,18 @@ FROM (SELECT s.id AS session, g.key AS position, g.value AS name,
                                 UNION ALL
                                 SELECT 9e18, i.stage
                                 FROM (SELECT DISTINCT stage FROM items WHERE session = s.id
-                                      UNION SELECT stage FROM stage_totals WHERE session = s.id) i
+                                      UNION SELECT stage FROM stage_totals WHERE session = s.id
+                                      UNION SELECT 'plan' FROM plan_items WHERE session = s.id AND NOT dropped) i
                                 WHERE NOT EXISTS (SELECT 1 FROM steps k WHERE k.session = s.id AND k.stage = i.stage)
                                     AND NOT EXISTS (SELECT 1 FROM declared_steps d
                                                     WHERE d.session = s.id AND d.stage = i.stage)
                                 ORDER BY 1, 2) n)) g);
+
+-- Nobody asked for these sessions: they give way to one that is begun, or named.
+CREATE VIEW plan_sessions AS
+SELECT s.id FROM sessions s
+WHERE s.implicit AND s.status = 'active' AND EXISTS (SELECT 1 FROM plan_items p WHERE p.session = s.id)
+    AND NOT EXISTS (SELECT 1 FROM steps k WHERE k.session = s.id AND k.stage <> 'plan')
+    AND NOT EXISTS (SELECT 1 FROM items i WHERE i.session = s.id)
+    AND NOT EXISTS (SELECT 1 FROM stage_totals t WHERE t.session = s.id)
+    AND NOT EXISTS (SELECT 1 FROM checkpoints c WHERE c.session = s.id);
