@@ -401,6 +401,10 @@ def main():
     if options.jobs < 1 or options.deadline <= 0:
         parser.error("--jobs and --deadline must be positive")
 
+    # In the background of a script, or below nohup, some are ignored, which the commands of the tests would inherit.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     build = pathlib.Path(options.build).resolve()
     for name in [name for name in os.environ if FOREIGN.match(name)]:
         del os.environ[name]
