@@ -5,6 +5,7 @@ whoever opens it reads it; so there are enough runs for both ledgers to go throu
 
 What stands beside it, and why:
   floor       the least that a program can do which records a command with the same libraries
+  floor -s    the same on a ledger of ours, with an event beside each of its two writes: what the schema alone costs
   tini        an init of a container: spawns, passes signals on, waits, reaps
   dumb-init   the same
   timeout     spawns and waits, with a deadline
@@ -26,6 +27,9 @@ def contenders(bench):
     """(name, argv, goal); None for those that aren't here."""
     ours = [bench.supervise, "--", "true"]
     floor = [str(bench.tools / "floor"), str(bench.scratch / "floor.db"), "true"]
+    ledger = bench.state / "supervise" / "floor.db"
+    bench.spawn([bench.supervise, "--db", str(ledger), "--", "true"]).wait()
+    schema = [str(bench.tools / "floor"), "-s", str(ledger), "true"]
     pty = [bench.supervise, "--capture=pty", "--", "true"]
     peers = [
         ("tini -s -- true", ["tini", "-s", "--", "true"], 2.5),
@@ -38,7 +42,7 @@ def contenders(bench):
     ]
     script = ["script", "-qec", "true", str(bench.scratch / "typescript")]
     return [
-        ("supervise -- true", ours, [("floor", floor, 1.25), *peers]),
+        ("supervise -- true", ours, [("floor", floor, 1.25), ("floor -s (our schema)", schema, None), *peers]),
         ("supervise --capture=pty -- true", pty, [("script -qec true FILE", script, None)]),
     ]
 
