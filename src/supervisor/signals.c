@@ -11,7 +11,7 @@
 
 #include <supervise/base/time.h>
 
-enum { ONE_BREATH_MS = 20, STOP_BOTH_MS = 1000 };
+enum { ONE_BREATH_MS = 1000, STOP_BOTH_MS = 1000 };
 
 /* What is never ours to forward: it can't be caught, or is about this very process. */
 static const int excluded[] = {SIGKILL, SIGSTOP, SIGCHLD, SIGPIPE, SIGFPE, SIGILL,
