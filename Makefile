@@ -1,7 +1,8 @@
 # make            build/supervise
 # make check      builds and runs all tests           make asan    the same under AddressSanitizer and UBSan
 # make check-agents   runs the real agent programs, which npm installs into a cache, against a scripted endpoint
-# make bench      timings beside peers, as ratios     make lint    clang-tidy, cppcheck, -fanalyzer, format
+# make bench      timings beside peers, as ratios (BENCHFLAGS='--quick --json FILE GROUP')
+# make lint    clang-tidy, cppcheck, -fanalyzer, format
 # make fmt        formats the code                    make install PREFIX= DESTDIR=
 
 PREFIX  ?= /usr/local
@@ -90,7 +91,7 @@ asan:
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' check
 
 bench: $(BUILD)/supervise $(BENCH)
-	$(PYTHON) tests/bench/bench.py --build $(BUILD)
+	$(PYTHON) tests/bench/bench.py --build $(BUILD) $(BENCHFLAGS)
 
 FORMAT := $(shell find src include tests -name '*.[ch]' 2>/dev/null)
 fmt:

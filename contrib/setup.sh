@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 build_needs='gcc libc6-dev make libev-dev libsqlite3-dev libjansson-dev'
 check_needs='libcmocka-dev python3 sqlite3'
-bench_needs='python3 coreutils tini dumb-init nq task-spooler'
+bench_needs='python3 coreutils bsdutils tini dumb-init moreutils nq task-spooler parallel'
 
 fail()
 {

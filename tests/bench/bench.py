@@ -58,7 +58,7 @@ def machine(supervise, scratch):
 def in_words(about):
     packages = ", ".join(f"{name} {version}" for name, version in about["packages"].items())
     return (f"{about['cpu']}, {about['cores']} cores, {about['memory_mib']} MiB, Linux {about['kernel']}, "
-            f"{about['file_system']}; load before {about['load']:.1f}\n{about['supervise']}; {packages}\n")
+            f"{about['file_system']}; load {about['load']:.1f} before and {about['load_after']:.1f} after; {about['seconds']} s\n{about['supervise']}; {packages}\n")
 
 
 def main():
@@ -79,7 +79,7 @@ def main():
         for name in options.group or GROUPS:
             print(f"bench.py: {name}", file=sys.stderr)
             GROUPS[name].measure(bench)
-        about["seconds"] = round(time.monotonic() - since)
+        about |= {"load_after": os.getloadavg()[0], "seconds": round(time.monotonic() - since)}
     record = json.dumps({"machine": about, "quick": options.quick, "rows": bench.rows}, indent=2) + "\n"
     if options.json == "-":
         sys.stdout.write(record)
