@@ -146,8 +146,13 @@ struct implication {
 static const struct implication outcomes_imply[] = {
     {"failed", " AND exit_code <> 0"},
     {"cancelled", " AND exit_code <> 0"},
-    {"incomplete", " AND id IN (SELECT d.id FROM executions d WHERE d.exit_code = 0"
-                   " AND (d.drives OR d.require_session OR d.agent_unfinished) ORDER BY d.id DESC)"},
+    /* What drives nothing by itself, the rest by its round; with `--stages` its steps decide beyond that. */
+    {"incomplete",
+     " AND id IN (SELECT d.id FROM executions d INDEXED BY executions_doubtful WHERE d.exit_code = 0"
+     " AND iif(d.drives, d.opening IS NULL, d.agent_unfinished OR (d.require_session AND d.session IS NULL))"
+     " UNION ALL SELECT d.id FROM rounds r INDEXED BY rounds_not_completed"
+     " CROSS JOIN executions d ON d.opening = r.id"
+     " WHERE r.settled_as IS NOT 'completed' AND d.exit_code = 0 AND d.drives)"},
     {NULL, NULL},
 };
 static const struct implication states_imply[] = {
@@ -164,10 +169,20 @@ static const char *implied(const struct implication *implications, const char *w
     return "";
 }
 
-/* The statement that gives the rows of a filter, newest first; NULL with err. */
+/* Whether what began in the time asked for is looked through; else something finds what is fewer. */
+static bool found_by_time(const struct execution_filter *filter)
+{
+    return filter->since != NO_INT && !filter->in_flight && !filter->session &&
+           !(filter->state && *implied(states_imply, filter->state)) &&
+           !(filter->outcome && strcmp(filter->outcome, "incomplete") == 0);
+}
+
+/* The statement that gives the rows of a filter, newest first; NULL with err. A plus keeps SQLite from the
+ * index of what stands after it. */
 static sqlite3_stmt *select_filtered(struct ledger *ledger, const struct execution_filter *filter,
                                      struct error *err)
 {
+    bool by_time = found_by_time(filter);
     AUTOBUF struct buf tail = {0};
     AUTOFREE char *sql = NULL;
 
@@ -181,10 +196,11 @@ static sqlite3_stmt *select_filtered(struct ledger *ledger, const struct executi
     if (filter->session)
         buf_puts(&tail, " AND session = ?3");
     if (filter->name)
-        buf_puts(&tail, " AND name = ?4");
+        buf_printf(&tail, " AND %sname = ?4", by_time ? "+" : "");
     if (filter->since != NO_INT)
-        buf_puts(&tail, " AND coalesce(started_at, queued_at) >= ?5");
-    buf_puts(&tail, " ORDER BY id DESC LIMIT ?6");
+        buf_printf(&tail, " AND %scoalesce(started_at, queued_at) >= ?5", by_time ? "" : "+");
+    buf_printf(&tail, " ORDER BY %sid DESC LIMIT ?6",
+               by_time ? "coalesce(started_at, queued_at) DESC, " : "");
     sql = sql_select(execution_fields, execution_field_count, NULL, "outcomes", tail.data);
     return sql_bind(ledger, err, sql, "ttttii", filter->outcome, filter->state, filter->session, filter->name,
                     filter->since, filter->limit == NO_INT ? (int64_t)-1 : filter->limit);

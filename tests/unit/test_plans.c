@@ -139,6 +139,26 @@ static int list_incomplete(struct ledger *ledger, struct error *err)
     return list(ledger, (struct execution_filter){.outcome = "incomplete"}, err);
 }
 
+static int list_since(struct ledger *ledger, struct error *err)
+{
+    return list(ledger, (struct execution_filter){.since = 5}, err);
+}
+
+static int list_since_name(struct ledger *ledger, struct error *err)
+{
+    return list(ledger, (struct execution_filter){.since = 5, .name = "n"}, err);
+}
+
+static int list_since_failed(struct ledger *ledger, struct error *err)
+{
+    return list(ledger, (struct execution_filter){.since = 5, .outcome = "failed"}, err);
+}
+
+static int list_since_running(struct ledger *ledger, struct error *err)
+{
+    return list(ledger, (struct execution_filter){.since = 5, .state = "running"}, err);
+}
+
 static int list_running(struct ledger *ledger, struct error *err)
 {
     return list(ledger, (struct execution_filter){.state = "running"}, err);
@@ -436,6 +456,10 @@ static const struct {
     {"list --outcome failed", list_failed, NULL, false},
     {"list --outcome cancelled", list_cancelled, NULL, false},
     {"list --outcome incomplete", list_incomplete, NULL, false},
+    {"list --since", list_since, NULL, false},
+    {"list --since --name", list_since_name, NULL, false},
+    {"list --since --outcome failed", list_since_failed, NULL, false},
+    {"list --since --state running", list_since_running, NULL, false},
     {"list --state running", list_running, NULL, false},
     {"list --state queued", list_queued, NULL, false},
     {"what runs", list_in_flight, NULL, false},
@@ -478,6 +502,7 @@ static const char *const few[] = {
     "executions_in_flight",
     "executions_not_zero",
     "executions_doubtful",
+    "rounds_not_completed",
     "executions_closed_in_flight",
     "executions_from_queue",
     "sessions_active",

@@ -48,6 +48,15 @@ CREATE INDEX executions_closed_in_flight ON executions (id)
 CREATE INDEX executions_from_queue ON executions (id)
     WHERE queued_at IS NOT NULL AND started_at IS NOT NULL AND finished_at IS NULL;
 
+-- What ended incomplete, among all that ended with 0: with nothing to drive, by itself; else by a round that is not
+-- completed. Both hold nothing of what succeeded, however much that is.
+DROP INDEX executions_doubtful;
+CREATE INDEX executions_doubtful ON executions (id)
+    WHERE exit_code = 0 AND iif(drives, opening IS NULL, agent_unfinished OR (require_session AND session IS NULL));
+CREATE INDEX rounds_not_completed ON rounds (id) WHERE settled_as IS NOT 'completed';
+-- By when they began: what waited in the queue, and what was imported, began in another order than that of its numbers.
+CREATE INDEX executions_begun ON executions (coalesce(started_at, queued_at));
+
 -- ---- What the ledger refuses ----
 
 -- An end is written once. Two things may follow it: the real end replaces a presumed one (-3), and `session link` gives
