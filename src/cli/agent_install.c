@@ -145,7 +145,8 @@ static bool unchanged(const char *path, const struct buf *text, bool existed)
     bool exists;
 
     return read_settings(path, &now, &status, &exists, &err) == 0 && exists == existed &&
-           now.len == text->len && memcmp(now.data, text->data, now.len) == 0;
+           now.len == text->len &&
+           (now.len == 0 || (now.data && text->data && memcmp(now.data, text->data, now.len) == 0));
 }
 
 static int fill_file(int fd, const char *text, const struct stat *like)
@@ -167,14 +168,14 @@ static int write_settings(const char *path, const char *text, const struct buf *
 {
     AUTOFREE char *temporary = mem_printf("%s.XXXXXX", path);
     int fd = mkostemp(temporary, O_CLOEXEC);
+    bool filled;
 
     if (fd < 0)
         return error_errno(err, "cannot write %s", path);
-    if (fill_file(fd, text, like))
-        error_errno(err, "cannot write %s", path);
-    else if (!unchanged(path, before, like != NULL))
+    filled = fill_file(fd, text, like) == 0;
+    if (filled && !unchanged(path, before, like != NULL))
         error_set(err, ERR_BUSY, "cannot write %s: it was changed meanwhile; try again", path);
-    else if (rename(temporary, path))
+    else if (!filled || rename(temporary, path))
         error_errno(err, "cannot write %s", path);
     else
         *temporary = '\0';
@@ -256,6 +257,7 @@ static int change(struct cli *cli, const struct args *args, bool install, struct
     AUTOFREE char *folder = place ? folder_of(place, args_get(args, "project"), err) : NULL;
     AUTOFREE char *named = NULL, *path = NULL, *command = hook_command(), *after = NULL;
     AUTOBUF struct buf before = {0};
+    const char *had;
     struct stat status;
 
     if (!folder)
@@ -265,8 +267,9 @@ static int change(struct cli *cli, const struct args *args, bool install, struct
     if (read_settings(path, &before, &status, &exists, err) ||
         hook_settings_check(path, before.data, before.len, err))
         return -1;
-    after = install ? hook_settings_add(before.data, place->bit, command) : hook_settings_remove(before.data);
-    changes = strcmp(after, before.data) != 0;
+    had = before.data ? before.data : "";
+    after = install ? hook_settings_add(had, place->bit, command) : hook_settings_remove(had);
+    changes = strcmp(after, had) != 0;
     if (changes && !dry) {
         if (!exists && mkdir(folder, 0777) && errno != EEXIST)
             return error_errno(err, "cannot make %s", folder);
@@ -278,7 +281,7 @@ static int change(struct cli *cli, const struct args *args, bool install, struct
                              "changed", changes, "dry_run", dry),
                    false);
     else if (changes && dry)
-        print_change(path, exists ? before.data : "", after, exists);
+        print_change(path, exists ? had : "", after, exists);
     if (!changes)
         say("%s: %s", path, install ? "the hooks are there already" : "no hooks of ours are there");
     else if (!dry)
