@@ -120,8 +120,10 @@ static enum next driven_on(const struct explain_facts *facts)
 {
     if (!facts->session || !facts->drives)
         return NEXT_LOG;
-    if (!word_is(facts->session_status, "closed")) /* all of the work may be done, but for saying so */
-        return word_is(facts->session_next, "close") ? NEXT_CLOSE : NEXT_RESUME;
+    /* Where phases say that the work is done, only saying so is missing; without them exit 0 is all there is.
+     */
+    if (!word_is(facts->session_status, "closed"))
+        return facts->phase_count > 0 && word_is(facts->session_next, "close") ? NEXT_CLOSE : NEXT_RESUME;
     if (!word_is(facts->close_reason, "completed"))
         return NEXT_BEGIN;
     return facts->verdict.outcome == OUTCOME_FAILED ? NEXT_LOG : NEXT_NONE;

@@ -214,8 +214,16 @@ class Sessions(Case):
         self.assertEqual(["completed", "completed"], [row["reason"] for row in self.rows()])
 
     def test_what_only_has_to_be_closed_is_not_run_again(self):
-        self.assert_code(75, self.run_supervise("-s", "job", "--", "supervise", "session", "advance", "anywhere"))
+        self.config("[workflow.two]\nphases = ['a', 'b']\n")
+        self.assert_code(75, self.run_supervise("-s", "job", "-w", "two", "--", "supervise", "session", "advance", "b"))
         self.assertEqual("supervise session close job", self.row()["next"])
+
+    def test_what_says_nothing_of_its_work_is_run_again(self):
+        self.assert_code(75, self.run_supervise("-s", "job", "--", "true"))
+        self.assertEqual("supervise resume 1", self.row()["next"])
+        self.config("[workflow.two]\nphases = ['a', 'b']\n")
+        self.assert_code(75, self.run_supervise("-s", "begun", "-w", "two", "--", "true"))
+        self.assertEqual("supervise resume 2", self.row()["next"])
 
     def test_who_moves_a_session_by_name_drives_it(self):
         self.ok("session", "begin", "job")
