@@ -135,6 +135,9 @@ int session_settle(struct ledger *ledger, const char *id, const char *reason, co
 int execution_insert(struct ledger *ledger, const struct execution_start *start,
                      struct execution_begun *begun, struct error *err);
 
+/* What is known of how it runs before it does, as JSON; the caller frees. */
+char *execution_first_facts(const struct execution_start *start);
+
 /* As execution_intend_stop(), inside the caller's transaction. */
 int execution_intend(struct ledger *ledger, const char *uid, const char *stopped_by, const char *data,
                      bool *written, struct error *err);
