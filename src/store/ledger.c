@@ -262,12 +262,16 @@ static int open_for_reading(struct ledger *ledger, bool sync_full, struct error 
     return spool_waits(ledger->path) ? copy_with_spool(ledger, sync_full, err) : remember_file(ledger, err);
 }
 
-/* One thread, and nobody asks for memory statistics: locks and counters that every allocation would pay for.
+/*
+ * One thread, and nobody asks for memory statistics: locks and counters that every allocation would pay for.
+ * SQLite's own reserves, for small pieces and for pages, only save what a general allocator would cost.
  */
 static void configure_once(void)
 {
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+    sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
     memory_use();
 }
 
