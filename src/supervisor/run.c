@@ -312,7 +312,7 @@ static void end_life(struct life *life)
     control_socket_close(&life->control);
     checkpoint_file_remove(&life->checkpoint);
     sweep_free(life->sweep);
-    ledger_close(life->ledger);
+    ledger_leave(life->ledger);
     fd_close(&life->signal_fd);
     fd_close(&life->master);
     fd_close(&life->child.relay);
