@@ -41,18 +41,24 @@ int cli_ledger_existing(struct cli *cli, struct error *err)
     return cli_ledger(cli, access(cli->settings->store_path, F_OK) == 0 ? LEDGER_WRITE : LEDGER_READ, err);
 }
 
-void cli_ledger_close(struct cli *cli)
+static void let_go_of_ledger(struct cli *cli)
 {
-    ledger_close(cli->ledger);
     cli->ledger = NULL;
     if (cli->awaiting)
         fd_close(&cli->watch);
     cli->awaiting = false;
 }
 
+void cli_ledger_close(struct cli *cli)
+{
+    ledger_close(cli->ledger);
+    let_go_of_ledger(cli);
+}
+
 void cli_close(struct cli *cli)
 {
-    cli_ledger_close(cli);
+    ledger_leave(cli->ledger);
+    let_go_of_ledger(cli);
     if (cli->settings)
         settings_free(cli->settings);
     cli->settings = NULL;

@@ -92,11 +92,8 @@ static void note_end(int status, struct ended *ended)
 
 static void run_command(char **argv, struct inherited *inherited, pid_t supervisor, struct ended *ended)
 {
-    struct spawn_plan plan = {.argv = argv,
-                              .environment = environ,
-                              .descriptors = {-1, -1, -1},
-                              .terminal = -1,
-                              .inherited = inherited};
+    struct spawn_plan plan = {
+        .argv = argv, .descriptors = {-1, -1, -1}, .terminal = -1, .inherited = inherited};
     struct spawn_report report;
     struct child child;
     struct error err;
@@ -107,12 +104,13 @@ static void run_command(char **argv, struct inherited *inherited, pid_t supervis
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-    if (spawn_start(&plan, &child, &err)) {
+    if (spawn_hold(&plan, &child, &err)) {
         ended->code = 125;
         ended->error = mem_strdup(err.text);
         say_error("%s", ended->error);
         return;
     }
+    spawn_release(&child, environ);
     inherit_release(inherited);
     spawn_report_read(&child, &report);
     note_end(wait_for(child.pid, supervisor), ended);

@@ -1,4 +1,5 @@
-/* fork, the few steps before exec, and the report of which one failed: see the header. */
+/* fork, the few steps before exec, the wait to be let go, and the report of which step failed: see the
+ * header. */
 #include <supervise/process/spawn.h>
 
 #include <fcntl.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
@@ -18,29 +20,6 @@
  * find its own pid there.
  */
 static const char *const pid_variables[] = {"LISTEN_PID=", "WATCHDOG_PID="};
-enum { PID_VARIABLES = sizeof pid_variables / sizeof *pid_variables };
-
-/* One of them, where it named us. */
-struct pid_variable {
-    char **place; /* in the environment */
-    char *before; /* what stood there */
-    char *text;   /* what stands there now, with room for any pid; NULL: it doesn't name us */
-    char *value;  /* in it, behind the '=' */
-};
-
-/* The decimal digits of a pid, without stdio. */
-static void write_pid(char *text, pid_t pid)
-{
-    char digits[12];
-    int count = 0;
-
-    do
-        digits[count++] = (char)('0' + pid % 10);
-    while (pid /= 10);
-    while (count)
-        *text++ = digits[--count];
-    *text = '\0';
-}
 
 static void fail(int report_fd, enum spawn_step step)
 {
@@ -64,65 +43,75 @@ static void restore_signals(const struct inherited *inherited)
     sigprocmask(SIG_SETMASK, &inherited->mask, NULL);
 }
 
-static _Noreturn void become(const struct spawn_plan *plan, const struct pid_variable *pids, int report_fd,
-                             pid_t parent)
+/* Where such a variable names the supervisor, it names us from here on. */
+static void take_over_pid(char **environment, pid_t supervisor)
 {
+    char pid[16];
+
+    snprintf(pid, sizeof pid, "%d", (int)supervisor);
+    for (; *environment; environment++)
+        for (size_t i = 0; i < sizeof pid_variables / sizeof *pid_variables; i++) {
+            size_t length = strlen(pid_variables[i]);
+
+            if (strncmp(*environment, pid_variables[i], length) == 0 &&
+                strcmp(*environment + length, pid) == 0)
+                *environment = mem_printf("%s%d", pid_variables[i], (int)getpid());
+        }
+}
+
+/* What spawn_release() has written: the size of the environment, and its texts, each ended by a NUL. */
+static char **wait_for_environment(int hold)
+{
+    struct buf message = {0};
+    size_t size, count = 0;
+    char **environment, *text;
+
+    if (buf_read(&message, hold, SIZE_MAX) || message.len < sizeof size)
+        _exit(125); /* nobody is there to let us go */
+    memcpy(&size, message.data, sizeof size);
+    if (message.len - sizeof size != size)
+        _exit(125);
+    environment = mem_alloc((size + 1) * sizeof *environment);
+    for (text = message.data + sizeof size; text < message.data + message.len; text += strlen(text) + 1)
+        environment[count++] = text;
+    return environment;
+}
+
+/* What a fork of the command needs to know, on a terminal of its own or not. */
+struct start {
+    const struct spawn_plan *plan;
+    int report;
+    int hold[2];
+    pid_t supervisor, parent; /* who the pid variables mean; who it must still be a child of */
+};
+
+static _Noreturn void become(const struct start *start)
+{
+    const struct spawn_plan *plan = start->plan;
+    int report_fd = start->report;
+
+    close(start->hold[1]);
     if (plan->own_group)
         setpgid(0, 0);
     if (plan->terminal >= 0) /* all signals are blocked: from the background this would stop us otherwise */
         tcsetpgrp(plan->terminal, getpid());
     if (plan->die_with_parent) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent)
+        if (getppid() != start->parent)
             _exit(125);
     }
     for (int fd = 0; fd < 3; fd++)
         if (plan->descriptors[fd] >= 0 && dup2(plan->descriptors[fd], fd) < 0)
             fail(report_fd, SPAWN_DESCRIPTORS);
+    environ = wait_for_environment(start->hold[0]);
+    take_over_pid(environ, start->supervisor);
     if (plan->cwd && chdir(plan->cwd))
         fail(report_fd, SPAWN_DIRECTORY);
-    for (int i = 0; i < PID_VARIABLES; i++)
-        if (pids[i].text)
-            write_pid(pids[i].value, getpid());
-    environ = plan->environment;
     restore_signals(plan->inherited);
     execvp(plan->argv[0], plan->argv);
     fail(report_fd, SPAWN_EXEC);
     _exit(127);
 }
-
-static void make_room_for_pid(char **environment, const char *name, struct pid_variable *pid)
-{
-    size_t length = strlen(name);
-    char own[16];
-
-    *pid = (struct pid_variable){0};
-    snprintf(own, sizeof own, "%d", (int)getpid());
-    for (char **place = environment; *place; place++) {
-        if (strncmp(*place, name, length) != 0 || strcmp(*place + length, own) != 0)
-            continue;
-        *pid = (struct pid_variable){place, *place, mem_alloc(length + sizeof own), NULL};
-        memcpy(pid->text, *place, length);
-        pid->value = pid->text + length;
-        *place = pid->text;
-        return;
-    }
-}
-
-static void put_back(struct pid_variable *pid)
-{
-    if (pid->text)
-        *pid->place = pid->before;
-    free(pid->text);
-}
-
-/* What a fork of the command needs to know, on a terminal of its own or not. */
-struct start {
-    const struct spawn_plan *plan;
-    struct pid_variable pids[PID_VARIABLES];
-    int report;
-    pid_t parent; /* who it must still be a child of */
-};
 
 static pid_t fork_command(void *context)
 {
@@ -132,7 +121,7 @@ static pid_t fork_command(void *context)
     start->parent = getpid();
     pid = fork();
     if (pid == 0)
-        become(start->plan, start->pids, start->report, start->parent);
+        become(start);
     /* Here too, so that the group exists whichever of the two comes first; after the exec it fails and
      * needn't succeed. */
     if (pid > 0 && start->plan->own_group)
@@ -181,36 +170,75 @@ static pid_t fork_leader(struct start *start, struct child *child)
     return child->leader < 0 ? -1 : read_pid(relay[0]);
 }
 
-int spawn_start(const struct spawn_plan *plan, struct child *child, struct error *err)
+static int cannot_start(const struct spawn_plan *plan, const char *what, struct error *err)
 {
-    int ends[2], number;
-    struct start start = {.plan = plan, .report = -1, .parent = -1};
+    int number = errno;
 
-    *child = NO_CHILD;
-    if (pipe2(ends, O_CLOEXEC)) {
-        number = errno;
-        error_errno(err, "cannot start %s: pipe", plan->argv[0]);
-        errno = number;
-        return -1;
-    }
-    for (int i = 0; i < PID_VARIABLES; i++)
-        make_room_for_pid(plan->environment, pid_variables[i], &start.pids[i]);
-    start.report = ends[1];
-    child->pid = plan->terminal >= 0 ? fork_leader(&start, child) : fork_command(&start);
-    number = errno;
-    for (int i = 0; i < PID_VARIABLES; i++)
-        put_back(&start.pids[i]);
-    close(ends[1]);
-    child->handshake = ends[0];
-    if (child->pid > 0)
-        return 0;
-    errno = number;
-    error_errno(err, "cannot start %s: fork", plan->argv[0]);
-    fd_close(&child->handshake);
-    fd_close(&child->relay);
-    fd_close(&child->release);
+    error_errno(err, "cannot start %s: %s", plan->argv[0], what);
     errno = number;
     return -1;
+}
+
+int spawn_hold(const struct spawn_plan *plan, struct child *child, struct error *err)
+{
+    int report[2], number;
+    struct start start = {.plan = plan, .supervisor = getpid()};
+
+    *child = NO_CHILD;
+    if (pipe2(report, O_CLOEXEC))
+        return cannot_start(plan, "pipe", err);
+    if (pipe2(start.hold, O_CLOEXEC)) {
+        number = errno;
+        close(report[0]);
+        close(report[1]);
+        errno = number;
+        return cannot_start(plan, "pipe", err);
+    }
+    start.report = report[1];
+    child->handshake = report[0];
+    child->hold = start.hold[1];
+    child->pid = plan->terminal >= 0 ? fork_leader(&start, child) : fork_command(&start);
+    number = errno;
+    close(report[1]);
+    close(start.hold[0]);
+    if (child->pid > 0)
+        return 0;
+    spawn_abandon(child);
+    errno = number;
+    return cannot_start(plan, "fork", err);
+}
+
+void spawn_release(struct child *child, char *const *environment)
+{
+    AUTOBUF struct buf message = {0};
+    size_t size = 0, done = 0;
+
+    buf_append(&message, &size, sizeof size);
+    for (; *environment; environment++)
+        buf_append(&message, *environment, strlen(*environment) + 1);
+    size = message.len - sizeof size;
+    memcpy(message.data, &size, sizeof size);
+    while (done < message.len) {
+        ssize_t length = write(child->hold, message.data + done, message.len - done);
+
+        if (length < 0 && errno != EINTR)
+            break; /* it was killed while it was held, which its end will tell */
+        done += length > 0 ? (size_t)length : 0;
+    }
+    fd_close(&child->hold);
+}
+
+void spawn_abandon(struct child *child)
+{
+    pid_t ours = child->leader > 0 ? child->leader : child->pid;
+
+    fd_close(&child->hold);
+    fd_close(&child->handshake);
+    fd_close(&child->release);
+    fd_close(&child->relay);
+    while (ours > 0 && waitpid(ours, NULL, 0) < 0 && errno == EINTR)
+        ;
+    *child = NO_CHILD;
 }
 
 void spawn_report_read(struct child *child, struct spawn_report *report)

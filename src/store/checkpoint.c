@@ -1,6 +1,6 @@
 /*
  * Checkpoints. Each row says all that its execution has counted so far, so that a session's totals are the
- * sum of the latest rows of its executions, and of no others (the views latest_checkpoints and totals).
+ * sum of the latest rows of its executions, and of no others (LATEST_CHECKPOINTS).
  */
 #include "rows.h"
 
@@ -107,13 +107,14 @@ static int check_totals(struct ledger *ledger, const char *session, struct error
 {
     AUTOFREE char *counter = NULL;
 
-    if (sql_text(
-            ledger, err, &counter,
-            "SELECT 'steps' FROM (SELECT total(steps) AS steps FROM latest_checkpoints WHERE session = ?1)"
-            " WHERE steps > ?2"
-            " UNION ALL SELECT j.key FROM latest_checkpoints c JOIN json_each(c.usage) j"
-            " WHERE c.session = ?1 GROUP BY j.key HAVING total(j.value) > ?2",
-            "ti", session, COUNTER_MAX))
+    if (sql_text(ledger, err, &counter,
+                 "SELECT 'steps' FROM (SELECT total(steps) AS steps FROM " LATEST_CHECKPOINTS(
+                     "?1") ")"
+                           " WHERE steps > ?2"
+                           " UNION ALL SELECT j.key FROM " LATEST_CHECKPOINTS(
+                               "?1") " c JOIN json_each(c.usage) j"
+                                     " GROUP BY j.key HAVING total(j.value) > ?2",
+                 "ti", session, COUNTER_MAX))
         return -1;
     if (!counter)
         return 0;

@@ -71,13 +71,23 @@ static const char INSERT[] = "INSERT INTO executions (uid, parent_uid, name, ses
                              "cwd, host, attempt, started_at,"
                              " heartbeat_at, activity_at, supervisor_pid, supervisor_start, pid_ns, boot_id, "
                              "machine_id, socket, detached,"
-                             " require_session, log, agent, stages, queued_at)"
+                             " require_session, log, agent, stages, queued_at, pid, pid_start, facts)"
                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?11, ?12, ?13, "
-                             "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
+                             "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
 
-static int64_t or_null(int64_t time)
+static int64_t or_null(int64_t value)
 {
-    return time ? time : NO_INT;
+    return value ? value : NO_INT;
+}
+
+char *execution_first_facts(const struct execution_start *start)
+{
+    long long slept = slept_now_ms();
+
+    return start->capture
+               ? mem_printf("{\"capture\":\"%s\",\"heartbeat_slept\":%lld,\"activity_slept\":%lld}",
+                            start->capture, slept, slept)
+               : mem_strdup("{}");
 }
 
 static int insert_row(struct ledger *ledger, const struct execution_start *start, const char *stages,
@@ -85,6 +95,7 @@ static int insert_row(struct ledger *ledger, const struct execution_start *start
 {
     const char *parent = begun->parent == PARENT_IN_FLIGHT ? start->parent_uid : NULL;
     struct blob argv = {start->argv, start->argv_size};
+    AUTOFREE char *facts = execution_first_facts(start);
     bool starts = start->started_at != 0;
 
     if (sql_run(ledger, err, INSERT,
@@ -92,13 +103,14 @@ static int insert_row(struct ledger *ledger, const struct execution_start *start
                 "itbtt"
                 "iiiii"
                 "ttt"
-                "iittti",
+                "iittti"
+                "iit",
                 start->uid, parent, start->name, begun->session, (int64_t)begun->drives, start->command, argv,
                 start->cwd, start->host, start->attempt, or_null(start->started_at),
                 starts ? start->supervisor_pid : NO_INT, starts ? start->supervisor_start : NO_INT,
                 starts ? start->pid_ns : NO_INT, start->boot_id, start->machine_id, start->socket,
                 (int64_t)start->detached, (int64_t)start->require_session, start->log, start->agent, stages,
-                or_null(start->queued_at)))
+                or_null(start->queued_at), or_null(start->pid), or_null(start->pid_start), facts))
         return -1;
     begun->id = sqlite3_last_insert_rowid(ledger->db);
     return event_insert(ledger, starts ? start->started_at : start->queued_at,
@@ -130,15 +142,6 @@ int execution_begin(struct ledger *ledger, const struct execution_start *start, 
     free(begun->session);
     begun->session = NULL;
     return -1;
-}
-
-int execution_spawned(struct ledger *ledger, const char *uid, int64_t pid, int64_t pid_start,
-                      const char *capture, struct error *err)
-{
-    return sql_run(ledger, err,
-                   "UPDATE executions SET pid = ?2, pid_start = ?3, facts = json_set(facts, '$.capture', ?4,"
-                   " '$.heartbeat_slept', ?5, '$.activity_slept', ?5) WHERE uid = ?1",
-                   "tiiti", uid, pid, pid_start, capture, slept_now_ms());
 }
 
 /* ---- On the way ---- */

@@ -1,12 +1,14 @@
 /*
  * What SQLite allocates from: pieces cut off large chunks, and lists of free ones by size. To read a schema
  * takes thousands of small allocations, and the general allocator's care for each costs a short command more
- * than all of its SQL. Chunks are kept until the process ends.
+ * than all of its SQL. Chunks come with their pages, which one by one, at the first touch of each, would cost
+ * as much again; they are kept until the process ends.
  */
 #include "memory.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <sqlite3.h>
 
@@ -15,7 +17,7 @@
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
 
-enum { GRAIN = 16, LARGEST = 2048, CHUNK = 128 * 1024, HEADER = 8 };
+enum { GRAIN = 16, LARGEST = 8192, CHUNK = 128 * 1024, HEADER = 8 };
 
 /* Stands before each piece; aligned as SQLite wants what follows it. */
 union header {
@@ -47,9 +49,9 @@ static void *cut(size_t size)
     union header *header;
 
     if (chunk_left < size + HEADER) {
-        chunk = malloc(CHUNK);
-        chunk_left = chunk ? CHUNK : 0;
-        if (!chunk)
+        chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+        chunk_left = chunk != MAP_FAILED ? CHUNK : 0;
+        if (chunk == MAP_FAILED)
             return NULL;
     }
     header = (union header *)(void *)chunk;

@@ -246,7 +246,7 @@ int plan_give_way(struct ledger *ledger, const char *execution, const char *to, 
     *gave = false;
     if (sql_text(ledger, err, &id,
                  "SELECT e.session FROM executions e WHERE e.uid = ?1 AND e.drives AND e.finished_at IS NULL"
-                 " AND e.session <> ?2 AND e.session IN (SELECT id FROM plan_sessions)",
+                 " AND e.session <> ?2 AND " BEGUN_FOR_A_PLAN("e.session"),
                  "tt", execution, to))
         return -1;
     if (!id)

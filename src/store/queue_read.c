@@ -103,17 +103,20 @@ int queue_next(struct ledger *ledger, bool (*may)(void *context, const char *uid
 static const char CLAIM[] =
     "UPDATE executions SET started_at = ?2, heartbeat_at = ?2, activity_at = ?2, supervisor_pid = ?3,"
     " supervisor_start = ?4, pid_ns = ?5, boot_id = ?6, machine_id = ?7, host = ?8, socket = ?9, log = ?10,"
-    " agent = ?11, detached = 1" IS_DUE " RETURNING id, session, drives";
+    " agent = ?11, pid = ?12, pid_start = ?13, facts = json_patch(facts, ?14), detached = 1" IS_DUE
+    " RETURNING id, session, drives";
 
 static int claim_row(struct ledger *ledger, const struct execution_start *start,
                      struct execution_begun *begun, struct error *err)
 {
+    AUTOFREE char *facts = execution_first_facts(start);
     AUTOSTMT sqlite3_stmt *statement =
         sql_bind(ledger, err, CLAIM,
                  "tiiiittttt"
-                 "t",
+                 "tiit",
                  start->uid, start->started_at, start->supervisor_pid, start->supervisor_start, start->pid_ns,
-                 start->boot_id, start->machine_id, start->host, start->socket, start->log, start->agent);
+                 start->boot_id, start->machine_id, start->host, start->socket, start->log, start->agent,
+                 start->pid ? start->pid : NO_INT, start->pid ? start->pid_start : NO_INT, facts);
     int step;
 
     if (!statement || (step = sql_step(ledger, statement, err)) < 0)

@@ -107,8 +107,8 @@ int report_link(struct ledger *ledger, const char *session, const char *executio
     bool linked;
 
     if (sql_integer(ledger, err, &free_to,
-                    "SELECT session IS NULL OR (drives AND session <> ?2 AND session IN"
-                    " (SELECT id FROM plan_sessions)) FROM executions WHERE uid = ?1",
+                    "SELECT session IS NULL OR (drives AND session <> ?2 AND " BEGUN_FOR_A_PLAN(
+                        "executions.session") ") FROM executions WHERE uid = ?1",
                     "tt", execution, session))
         return -1;
     return free_to == 1 ? session_link_execution(ledger, session, execution, at, &linked, err) : 0;

@@ -15,10 +15,26 @@
 int event_insert(struct ledger *ledger, int64_t at, const char *type, const char *session,
                  const char *execution, const char *data, struct error *err);
 
+/* Whether a session was begun for a plan alone: nobody asked for it, and it gives way to one that is begun,
+ * or named. `id`: the SQL of its id. */
+#define BEGUN_FOR_A_PLAN(id)                                                                                 \
+    "EXISTS (SELECT 1 FROM sessions b WHERE b.id = " id " AND b.implicit AND b.status = 'active'"            \
+    " AND EXISTS (SELECT 1 FROM plan_items WHERE session = b.id)"                                            \
+    " AND NOT EXISTS (SELECT 1 FROM steps WHERE session = b.id AND stage <> 'plan')"                         \
+    " AND NOT EXISTS (SELECT 1 FROM items WHERE session = b.id)"                                             \
+    " AND NOT EXISTS (SELECT 1 FROM stage_totals WHERE session = b.id)"                                      \
+    " AND NOT EXISTS (SELECT 1 FROM checkpoints WHERE session = b.id))"
+
 /* The session of an execution, as the word of whoever asked for one: not one that was begun for its plan
  * alone. */
 #define OWN_SESSION                                                                                          \
-    "SELECT session FROM executions WHERE uid = ?1 AND session NOT IN (SELECT id FROM plan_sessions)"
+    "SELECT session FROM executions WHERE uid = ?1 AND NOT " BEGUN_FOR_A_PLAN("executions.session")
+
+/* The rows that a session's totals are the sum of: the latest checkpoint of each of its executions. `id`: the
+ * SQL of the session's id. */
+#define LATEST_CHECKPOINTS(id)                                                                               \
+    "(SELECT * FROM checkpoints l WHERE session = " id " AND number ="                                       \
+    " (SELECT max(number) FROM checkpoints WHERE session = l.session AND execution IS l.execution))"
 
 /* A new session with its first opening and `session_created`; its initial phase is that of the definition. */
 int session_insert(struct ledger *ledger, const char *id, const char *workflow, const char *definition,
@@ -134,6 +150,9 @@ int session_settle(struct ledger *ledger, const char *id, const char *reason, co
  * begun->session, also where it failed. */
 int execution_insert(struct ledger *ledger, const struct execution_start *start,
                      struct execution_begun *begun, struct error *err);
+
+/* What is known of how it runs before it does, as JSON; the caller frees. */
+char *execution_first_facts(const struct execution_start *start);
 
 /* As execution_intend_stop(), inside the caller's transaction. */
 int execution_intend(struct ledger *ledger, const char *uid, const char *stopped_by, const char *data,

@@ -197,9 +197,10 @@ static int read_link_standing(struct ledger *ledger, const char *id, const char 
     AUTOSTMT sqlite3_stmt *statement =
         sql_bind(ledger, err,
                  "SELECT e.id, CASE WHEN e.drives AND (e.session = ?2 OR e.finished_at IS NOT NULL"
-                 "  OR e.session NOT IN (SELECT id FROM plan_sessions)) THEN e.session END, e.finished_at IS "
-                 "NULL, s.status = 'closed'"
-                 " FROM executions e JOIN sessions s ON s.id = ?2 WHERE e.uid = ?1",
+                 "  OR NOT " BEGUN_FOR_A_PLAN(
+                     "e.session") ") THEN e.session END, e.finished_at IS "
+                                  "NULL, s.status = 'closed'"
+                                  " FROM executions e JOIN sessions s ON s.id = ?2 WHERE e.uid = ?1",
                  "tt", execution, id);
     int step;
 

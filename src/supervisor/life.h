@@ -83,8 +83,7 @@ struct life {
     struct output *outputs[2]; /* by enum log_stream; NULL: not captured */
 
     struct child child;
-    pid_t child_pid; /* as recorded: stays after the reap */
-    int64_t child_start;
+    struct process child_process; /* as recorded: stays after the reap */
     bool own_group;
     bool child_gone;
     int wait_status;
@@ -119,7 +118,6 @@ struct life {
     int64_t continued_awake;                               /* the last SIGCONT; 0: none */
     int64_t slept_told; /* what the ledger knows of sleep since the start */
     int64_t oom_kills;
-    bool spawned_written;
     enum drain_state drained; /* what was done about outputs that didn't close by themselves */
     bool output_held;
     struct winsize size; /* of the child's terminal at its start */
@@ -162,6 +160,7 @@ struct streams {
     int ours[2];
     struct pseudo_terminal terminal;
 };
+#define NO_STREAMS ((struct streams){{-1, -1, -1}, {-1, -1}, {-1, -1}})
 int streams_open(struct life *life, struct streams *streams, struct error *err);
 /* After the fork: pumps and keyboard, which take our ends over. */
 void streams_start(struct life *life, struct streams *streams, const struct output_events *events);
@@ -192,7 +191,6 @@ void stop_end(struct life *life); /* frees what it holds, stops its timers */
 
 /* --- record.c --- */
 int record_begin(struct life *life, struct error *err);
-void record_spawned(struct life *life); /* pid and start time; tried again where the ledger is busy */
 /* The intent, before the signal: true once it is written, or can't be for a second. */
 bool record_deadline(struct life *life);
 /* What others ask of us in the ledger: stops the tree where they do, and puts off the idle deadline. */

@@ -1,7 +1,7 @@
 /*
- * What the ledger gets to know of a life: the row before the child exists, its pid, the intent to stop it
- * before the signal, and the heartbeat. While the child runs a write waits 50 ms at most and is tried again
- * by a timer, so that the loop is never blocked. How the end is written: ending.c.
+ * What the ledger gets to know of a life: the row, with the pid of what waits for it to stand before it runs,
+ * the intent to stop it before the signal, and the heartbeat. While the child runs a write waits 50 ms at
+ * most and is tried again by a timer, so that the loop is never blocked. How the end is written: ending.c.
  */
 #include "life.h"
 
@@ -79,6 +79,9 @@ struct execution_start record_start(const struct life *life, const char *command
         .supervisor_pid = getpid(),
         .supervisor_start = life->self.start,
         .pid_ns = life->machine.pid_ns,
+        .pid = life->child_process.pid,
+        .pid_start = life->child_process.start,
+        .capture = capture_name(plan->capture),
         .detached = plan->detached,
         .require_session = plan->require_session,
     };
@@ -183,8 +186,6 @@ static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events)
 
     (void)loop;
     (void)events;
-    if (!life->spawned_written)
-        record_spawned(life);
     record_agent_session(life);
     record_plan(life);
     life_go_on(life);
@@ -197,18 +198,6 @@ void record_again(struct life *life)
     ev_timer_init(&life->on_retry, on_retry, RETRY_EVERY, 0);
     life->on_retry.data = life;
     ev_timer_start(life->loop, &life->on_retry);
-}
-
-void record_spawned(struct life *life)
-{
-    struct error err;
-
-    if (!life->ledger || life->child_gone)
-        return;
-    life->spawned_written = execution_spawned(life->ledger, life->uid, life->child_pid, life->child_start,
-                                              capture_name(life->plan->capture), &err) == 0;
-    if (!life->spawned_written && err.code == ERR_BUSY)
-        record_again(life);
 }
 
 char *record_deadline_data(const struct life *life)

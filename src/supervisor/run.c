@@ -232,54 +232,50 @@ static void watch_child(struct life *life)
     ev_child_start(life->loop, &life->on_child);
 }
 
-/* The fork, with all signals blocked, so that none is swallowed between fork and exec. */
-static int spawn(struct life *life, struct error *err)
+/*
+ * The fork, with all signals blocked, so that none is swallowed between fork and exec. It comes before the
+ * ledger is opened, whose memory it would have to copy; what is forked waits for the row.
+ */
+static int hold_child(struct life *life, struct streams *streams, struct error *err)
 {
     const struct run_plan *plan = life->plan;
-    struct output_events events = {output_came, output_closed, log_is_lost, life};
-    char **environment;
-    struct streams streams;
     sigset_t all, before;
     int result;
 
-    if (streams_open(life, &streams, err)) {
-        streams_close(&streams);
+    if (streams_open(life, streams, err))
         return -1;
-    }
-    environment = environment_make(life);
     life->own_group = plan->capture == CAPTURE_PTY || needs_own_group();
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    result = spawn_start(
+    result = spawn_hold(
         &(struct spawn_plan){.argv = plan->argv,
-                             .environment = environment,
                              .cwd = plan->cwd,
-                             .descriptors = {streams.child[0], streams.child[1], streams.child[2]},
-                             .terminal = streams.terminal.slave,
+                             .descriptors = {streams->child[0], streams->child[1], streams->child[2]},
+                             .terminal = streams->terminal.slave,
                              .own_group = life->own_group,
                              .die_with_parent = plan->settings->run_kill_on_supervisor_death,
                              .inherited = life->inherited},
         &life->child, err);
-    if (result == 0) {
-        life->child_pid = life->child.pid;
-        watch_child(life);
-    }
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    environment_free(environment);
     if (result == 0)
-        streams_start(life, &streams, &events);
-    streams_close(&streams);
+        watch_child(life);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (result == 0 && identity_process(life->child.pid, &life->child_process))
+        life->child_process.pid = life->child.pid;
     return result;
+}
+
+/* The row stands: the command may run. */
+static void release_child(struct life *life)
+{
+    char **environment = environment_make(life);
+
+    spawn_release(&life->child, environment);
+    environment_free(environment);
 }
 
 /* While the child is on its way to exec: what needn't be done before it. */
 static void beside_the_exec(struct life *life)
 {
-    struct process process;
-
-    if (identity_process(life->child_pid, &process) == 0)
-        life->child_start = process.start;
-    record_spawned(life);
     life->oom_kills = oom_kill_count();
     if (life->ledger)
         execution_expect_end(life->ledger);
@@ -316,7 +312,7 @@ static void end_life(struct life *life)
     control_socket_close(&life->control);
     checkpoint_file_remove(&life->checkpoint);
     sweep_free(life->sweep);
-    ledger_close(life->ledger);
+    ledger_leave(life->ledger);
     fd_close(&life->signal_fd);
     fd_close(&life->master);
     fd_close(&life->child.relay);
@@ -335,23 +331,22 @@ static void end_life(struct life *life)
 }
 
 /* The row stands, and the command could not even be forked. */
-static void could_not_fork(struct life *life, struct error *err)
+static void could_not_fork(struct life *life, int number, const struct error *err)
 {
-    life->spawned = (struct spawn_report){SPAWN_EXEC, errno};
+    life->spawned = (struct spawn_report){SPAWN_EXEC, number};
     life->spawn_error = mem_strdup(err->text);
     life->spawn_status = 125;
     life->child_gone = true;
     life->exited_awake = awake_now_ms();
 }
 
-static void live(struct life *life)
+static void live(struct life *life, struct streams *streams)
 {
-    struct error err;
+    struct output_events events = {output_came, output_closed, log_is_lost, life};
 
-    if (spawn(life, &err)) {
-        could_not_fork(life, &err);
-        return;
-    }
+    release_child(life);
+    streams_start(life, streams, &events);
+    streams_close(streams);
     clocks_start(life);
     signals_start(life);
     notify_start(life);
@@ -375,17 +370,33 @@ int run_execution(const struct run_plan *plan, struct inherited *inherited, run_
                         .master = -1,
                         .oom_kills = -1};
 
+    struct streams streams = NO_STREAMS;
+    struct error refused;
+    int held, number;
+
     *result = (struct run_result){0};
     life.started_wall = wall_now_ms();
     life.started_awake = awake_now_ms();
     life.started_slept = slept_now_ms();
     identity_machine(&life.machine);
     identity_process(getpid(), &life.self);
-    if (make_loop(&life, err) || record_begin(&life, err)) {
+    if (make_loop(&life, err)) {
         end_life(&life);
         return -1;
     }
-    live(&life);
+    held = hold_child(&life, &streams, &refused);
+    number = errno;
+    if (record_begin(&life, err)) {
+        spawn_abandon(&life.child);
+        streams_close(&streams);
+        end_life(&life);
+        return -1;
+    }
+    if (held == 0)
+        live(&life, &streams);
+    else
+        could_not_fork(&life, number, &refused);
+    streams_close(&streams);
     checkpoint_file_remove(&life.checkpoint); /* before anybody can see that it has ended */
     record_end(&life, result);
     result->spawn_error = life.spawn_error;

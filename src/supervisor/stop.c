@@ -62,7 +62,7 @@ static enum tree_branch judge(const struct process *process, void *context)
             return TREE_LEAVE;
     if (among(&judging->life->beyond, process)) /* it can't be ended by us, and is not waited for */
         return TREE_PASS;
-    return others_judge(&judging->others, process, judging->life->child_pid);
+    return others_judge(&judging->others, process, judging->life->child_process.pid);
 }
 
 static void read_tree(struct life *life, struct tree *tree, struct judging *judging)

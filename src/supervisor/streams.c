@@ -57,7 +57,6 @@ static int open_terminal(struct life *life, struct streams *streams, struct erro
 
 int streams_open(struct life *life, struct streams *streams, struct error *err)
 {
-    *streams = (struct streams){{-1, -1, -1}, {-1, -1}, {-1, -1}};
     if (life->plan->stdin_null)
         streams->child[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
     switch (life->plan->capture) {

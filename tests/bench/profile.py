@@ -18,9 +18,9 @@ import tempfile
 # What is counted as a phase: the function that all of it happens in. Preparing statements is taken out of all of them.
 PHASES = [
     ("settings", "settings_load"),
+    ("the fork", "spawn_hold"),
     ("the beginning is written", "execution_begin"),
-    ("spawn", "spawn_start"),
-    ("the process is written", "execution_spawned"),
+    ("the command is let go", "spawn_release"),
     ("the end is written", "execution_finish"),
 ]
 PREPARE, SCHEMA = "sqlite3_prepare_v2", "sqlite3InitOne"

@@ -189,6 +189,7 @@ class Run(Crash):
             self.assertEqual((self.code, self.outcome), (row["exit_code"], row["outcome"]))
         elif row:
             self.assertEqual((None, "running", True), (row["outcome"], row["state"], row["lost"]))
+            self.assertIsNotNone(row["pid"], "a command that nobody could find")
         if status is not None:
             self.assertEqual((self.exit_status(), "finished"), (status, row["state"]))
 

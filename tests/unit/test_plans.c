@@ -364,8 +364,11 @@ static int a_run(struct ledger *ledger, struct error *err)
     struct execution_start start = ended;
 
     start.uid = "eeeeeeeeeeeeeeeeeeee";
-    return begin_it(ledger, &start, err) || execution_spawned(ledger, start.uid, 4, 5, "pipe", err) ||
-                   execution_heartbeat(ledger, start.uid, 3000, 0, err) || end_it(ledger, start.uid, err)
+    start.pid = 4;
+    start.pid_start = 5;
+    start.capture = "pipe";
+    return begin_it(ledger, &start, err) || execution_heartbeat(ledger, start.uid, 3000, 0, err) ||
+                   end_it(ledger, start.uid, err)
                ? -1
                : 0;
 }

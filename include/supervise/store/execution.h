@@ -132,6 +132,9 @@ struct execution_start {
     const char *cwd, *host, *boot_id, *machine_id, *log, *socket, *agent;
     int64_t queued_at, started_at; /* 0: not yet */
     int64_t attempt, supervisor_pid, supervisor_start, pid_ns;
+    int64_t pid, pid_start; /* of the command, which waits to be let go; its start in clock ticks since boot.
+                               0: there is none */
+    const char *capture;    /* "pipe", "pty", "none"; NULL: not known */
     bool detached, require_session;
 };
 
@@ -149,10 +152,6 @@ struct execution_begun {
  */
 int execution_begin(struct ledger *ledger, const struct execution_start *start, struct execution_begun *begun,
                     struct error *err);
-
-/* The child lives: its pid and start time (clock ticks since boot), and how it is captured. */
-int execution_spawned(struct ledger *ledger, const char *uid, int64_t pid, int64_t pid_start,
-                      const char *capture, struct error *err);
 
 /* What others have asked of an execution, as its supervisor reads it. */
 struct execution_orders {

@@ -29,6 +29,11 @@ struct ledger_options {
  */
 struct ledger *ledger_open(const struct ledger_options *options, enum ledger_mode mode, struct error *err);
 void ledger_close(struct ledger *ledger); /* NULL is allowed */
+/*
+ * The same for a process that is about to end: to take the schema apart would cost it as much as a row, and
+ * the kernel lets go of the rest. Nothing waits to be written, and no other connection may follow.
+ */
+void ledger_leave(struct ledger *ledger);
 
 const char *ledger_path(const struct ledger *ledger);
 
