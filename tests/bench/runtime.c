@@ -1,7 +1,8 @@
 /*
- * runtime COMMAND [ARG...] create ... --pid-file FILE ...: what conmon takes for an OCI runtime. It spawns the command,
- * with no container around it, and leaves its pid in the file: conmon, the subreaper, then waits for it. So conmon can be
- * measured as what it is besides, a program that watches another one and keeps what it prints.
+ * runtime COMMAND [ARG...] create ... --pid-file FILE ...: what conmon takes for an OCI runtime. It spawns
+ * the command, with no container around it, and leaves its pid in the file: conmon, the subreaper, then waits
+ * for it. So conmon can be measured as what it is besides, a program that watches another one and keeps what
+ * it prints.
  */
 #include <spawn.h>
 #include <stdio.h>
