@@ -170,7 +170,11 @@ def table(rows):
 
 
 def goals(rows):
-    """The last line."""
-    told = [row for row in rows if row["met"] is not None]
-    missed = [f"{row['what']} beside {row['peer']} ({row['ratio']:.2f} of {row['goal']:.2f})" for row in told if not row["met"]]
-    return f"Goals: {len(told) - len(missed)} of {len(told)} met" + "".join(f"\n  not met: {name}" for name in missed)
+    """The last lines."""
+    told = [row for row in rows if row["goal"] is not None]
+    missed = [row for row in told if row["met"] is False]
+    absent = [row for row in told if row["met"] is None]
+    lines = [f"Goals: {len(told) - len(missed) - len(absent)} of {len(told)} met"]
+    lines += [f"  not met: {row['what']} beside {row['peer']} ({row['ratio']:.2f} of {row['goal']:.2f})" for row in missed]
+    lines += [f"  not measured: {row['what']} beside {row['peer']}" for row in absent]
+    return "\n".join(lines)
