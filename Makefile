@@ -1,7 +1,7 @@
 # make            build/supervise
 # make check      builds and runs all tests           make asan    the same under AddressSanitizer and UBSan
 # make check-agents   runs the real agent programs, which npm installs into a cache, against a scripted endpoint
-# make bench      timings beside peers, as ratios (BENCHFLAGS='--quick --json FILE GROUP')
+# make bench      timings beside peers, as ratios (BENCHFLAGS='--quick --runs N --json FILE GROUP')
 # make lint    clang-tidy, cppcheck, -fanalyzer, format
 # make fmt        formats the code                    make install PREFIX= DESTDIR=
 

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 build_needs='gcc libc6-dev make libev-dev libsqlite3-dev libjansson-dev'
 check_needs='libcmocka-dev python3 sqlite3'
-bench_needs='python3 coreutils bsdutils tini dumb-init moreutils nq task-spooler parallel'
+bench_needs='python3 python3-pkg-resources coreutils bsdutils tini dumb-init conmon moreutils nq task-spooler parallel'
 
 fail()
 {
@@ -46,6 +46,18 @@ need()
         fail "cannot install$missing: apt-get install failed; its message stands above"
 }
 
+# Unpacks a package into a directory: installed, it would start a service of root's.
+unpack()
+{
+    installed "$1" || [ -d "$2" ] && return 0
+    echo "setup.sh: unpacking $1 into $2" >&2
+    rm -rf "$2.part"
+    mkdir -p "$2.part"
+    (cd "$2.part" && apt-get -q download "$1" >&2 && dpkg-deb -x "$1"_*.deb .) ||
+        fail "cannot unpack $1: its message stands above; is there a network, and are there package lists (apt-get update)?"
+    mv "$2.part" "$2"
+}
+
 usage()
 {
     echo "usage: sh contrib/setup.sh try|check|bench" >&2
@@ -57,7 +69,10 @@ usage()
 case $1 in
 try) need $build_needs ;;
 check) need $build_needs $check_needs ;;
-bench) need $build_needs $bench_needs ;;
+bench)
+    need $build_needs $bench_needs
+    unpack supervisor build/bench/supervisor
+    ;;
 *) usage ;;
 esac
 

@@ -9,32 +9,33 @@ What stands beside it, and why:
   tini        an init of a container: spawns, passes signals on, waits, reaps
   dumb-init   the same
   timeout     spawns and waits, with a deadline
+  conmon      watches a container's command for podman, and keeps its output; with a runtime of ours (runtime.c), which
+              spawns and is a process more. It doesn't sync its log, as we don't
   chronic     keeps the output back until it knows how the command ended (Perl)
   script      gives the command a terminal of its own and keeps the output; beside `supervise --capture=pty`
   nq, tsp     keep the output of what they are given, and return before (nq) or when (tsp -nf, by way of its server,
               whose CPU time isn't seen) it has ended
   true        the command alone
-Not compared: conmon, which runs only what an OCI runtime made; pee, which runs no command of its own but shells to read
-its stdin; supervisord, which starts nothing on demand (its memory stands beside ours); cron and at, whose unit is a minute.
+Not compared: pee, which runs no command of its own but shells to read its stdin; supervisord, which starts nothing on
+demand (its memory stands beside ours); cron and at, whose unit is a minute.
 """
-
-from measure import median
 
 GROUP = "one command, `true`"
 
 
 def contenders(bench):
-    """(name, argv, goal); None for those that aren't here."""
+    """(what, argv, [(peer, its argv, goal)])."""
     ours = [bench.supervise, "--", "true"]
     floor = [str(bench.tools / "floor"), str(bench.scratch / "floor.db"), "true"]
     ledger = bench.state / "supervise" / "floor.db"
-    bench.spawn([bench.supervise, "--db", str(ledger), "--", "true"]).wait()
+    bench.say("--db", str(ledger), "--", "true")
     schema = [str(bench.tools / "floor"), "-s", str(ledger), "true"]
     pty = [bench.supervise, "--capture=pty", "--", "true"]
     peers = [
         ("tini -s -- true", ["tini", "-s", "--", "true"], 2.5),
         ("dumb-init true", ["dumb-init", "true"], None),
         ("timeout 10 true", ["timeout", "10", "true"], None),
+        ("conmon", bench.conmon("true", "true"), None),
         ("chronic true", ["chronic", "true"], None),
         ("nq true (doesn't wait)", ["nq", "-q", "true"], None),
         ("tsp -nf true", ["tsp", "-nf", "true"], None),
@@ -55,22 +56,16 @@ def batch(bench, argv, runs):
 
 
 def measure(bench):
-    runs, rounds = bench.often(20, 10), bench.often(20, 4)
+    runs, rounds = bench.size(10, 5), bench.rounds(40)
     groups = contenders(bench)
     everybody = {name: argv for what, ours, peers in groups for name, argv, *_ in [(what, ours), *peers] if bench.here(argv[0])}
     try:
         for argv in everybody.values():
             batch(bench, argv, runs)
-        batches = bench.in_turn({name: lambda argv=argv: batch(bench, argv, runs) for name, argv in everybody.items()}, rounds)
+        results = bench.in_turn({name: lambda argv=argv: batch(bench, argv, runs) for name, argv in everybody.items()}, rounds)
     finally:
         if bench.here("tsp"):
             bench.spawn(["tsp", "-K"]).wait()
-    results = {name: [median(column) for column in zip(*(run for batch in of_one for run in batch))]
-               for name, of_one in batches.items()}
     for what, _, peers in groups:
-        wall, cpu, memory = results[what]
         for name, _, goal in peers:
-            theirs = results.get(name)
-            more = {"CPU": f"{cpu / 1e6:.2f}:{theirs[1] / 1e6:.2f} ms",
-                    "peak memory": f"{memory / 1024:.1f}:{theirs[2] / 1024:.1f} MiB"} if theirs else {}
-            bench.row(GROUP, what, "ms", wall / 1e6, name, theirs and theirs[0] / 1e6, goal, **more)
+            bench.timed(GROUP, what, results[what], name, results.get(name), goal)

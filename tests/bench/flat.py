@@ -1,117 +1,148 @@
 """Whether a verb takes as long in a ledger of a million executions as in one of a thousand: see ledger.py for what stands in
-them. Each verb runs in both in turn, with the same things to find in both; a command runs in both as well, driving a
-session, for the verbs that report something of it. What a verb writes is small beside what is there.
+them. Each runs in both in turn, as often in both, with the same things to find; in one of a hundred thousand as well. A
+command runs in each of them, driving a session, for the verbs that report something of it, and a queue waits. Several verbs
+in a line are timed as one, by way of `sh`. What they write is small beside what is there.
+
+Left out: `db check`, `backup`, `export` and `prune`, `list --all`, and `events` of everything, which look at all there is
+by their nature; `session import`, whose time is that of what it takes in; `daemon`, which does what is measured here and
+starts commands; `wait`, `log` and `events` with -f, which wait.
 """
 
+import itertools
+import json
+import shlex
 import sqlite3
-import time
+import subprocess
 
 import ledger
 from measure import median
 
-GROUP = "flatness"
-PER_TURN_S = 0.5
+LIST_MS = 20
+
+FILTERS = [
+    ("--outcome", "incomplete"), ("--outcome", "failed"), ("--outcome", "cancelled"), ("--outcome", "success"),
+    ("--state", "running"), ("--state", "queued"), ("--state", "finished"), ("--session", "review-5"),
+    ("--name", "nightly"), ("--name", "rare"), ("--since", "1h"), ("--since", "7d"), ("--since", "1m"),
+]
+
+# UID is that of the command that runs, EVENT one of the last events; {} is another number each time.
+READING = [
+    "list", *(f"list {name} {value}" for name, value in FILTERS),
+    "status", "status 500", "status @last", "status nightly", "status UID", "status UID8", "status review-5",
+    "log spoke", "log --tail 1 --timestamps spoke", "events 500", "events review-5", "events --since EVENT",
+    "wait 900", "wait nightly", "cancel 500", "session list", "session list --status active", "session show review-5",
+    "item list --session review-5", "checkpoint list --session review-5", "checkpoint show --session review-5 c1",
+    "queue list", "sweep --dry-run", "agent prompt",
+]
+WRITING = [
+    "sweep", ("supervise -- true", "-- true"), ("supervise -s again -- true", "-s again -- true || [ $? = 75 ]"),
+    ("resume again", "resume again || [ $? = 75 ]"), "session begin begun-{}", "session begin review-5",
+    "session advance --session free phase-{}",
+    ("session begin; complete-round; close",
+     "session begin s-{}; session complete-round --session s-{}; session close --session s-{}"),
+    ("session begin; close --abort", "session begin a-{}; session close --abort --session a-{}"),
+    "queue add -- true", "queue add --after 500 -- true", "queue retry 107", "queue pause; queue resume",
+    ("queue add; move; remove", "queue add --name m-{} -- true; queue move m-{} first; queue remove m-{}"),
+    ("session begin; queue add; session link; queue remove",
+     "session begin l-{}; queue add --name k-{} -- true; session link --session l-{} k-{}; queue remove k-{}"),
+]
+# Said from inside the command that runs.
+INSIDE = [
+    "heartbeat at-it", "step start map/a{}", "step progress map/b{} 1/2", "step done map/c{}", "step error map/d{} why",
+    "step skip map/e{}", "step run map/f{} -- true", "item done --stage map {}", "item failed --stage map --error why f{}",
+    ("item done; forget", "item done --stage map g{}; item forget --stage map g{}"), "item remaining --stage map",
+    "checkpoint save --id c{} --steps 1",
+    ("agent hook", "agent hook <<'.'\n" + json.dumps({"hook_event_name": "PostToolUse", "session_id": "a", "tool_name": "Bash",
+                                                      "tool_input": {"command": "ls"}}) + "\n.\n"),
+]
 
 
-def make(bench, executions):
-    """A ledger, and in it an execution that runs: (path, its UID)."""
-    path = bench.scratch / f"history-{executions}.db"
-    ledger.make(bench.supervise, path, executions)
-    uid = bench.say("--db", str(path), "-s", "live", "-n", "live", "--detach", "--", "sleep", "86400").strip()
-    for number in range(3):
-        bench.say("--db", str(path), "--config", str(settings(bench)), "queue", "add", "--", "true")
-    return path, uid
+class History:
+    """A ledger of that length, and what goes on in it."""
 
-
-def settings(bench):
-    """A queue that nobody serves, for what is added to it to stay there."""
-    path = bench.scratch / "quiet.toml"
-    path.write_text("[queue]\nautostart = false\n")
-    return path
-
-
-def verbs(bench):
-    """(what, arguments, whether they are said from inside the execution that runs)."""
-    quiet = ["--config", str(settings(bench))]
-    return [
-        ("list", ["list"], False),
-        ("list --outcome incomplete", ["list", "--outcome", "incomplete"], False),
-        ("list --outcome failed", ["list", "--outcome", "failed"], False),
-        ("list --outcome cancelled", ["list", "--outcome", "cancelled"], False),
-        ("list --outcome success", ["list", "--outcome", "success"], False),
-        ("list --state running", ["list", "--state", "running"], False),
-        ("list --state queued", ["list", "--state", "queued"], False),
-        ("list --state finished", ["list", "--state", "finished"], False),
-        ("list --session ID", ["list", "--session", "review-5"], False),
-        ("list --name, one of ten", ["list", "--name", "nightly"], False),
-        ("list --name, one in all", ["list", "--name", "rare"], False),
-        ("list --since 1h", ["list", "--since", "1h"], False),
-        ("list --since 1m, fewer than a page", ["list", "--since", "1m"], False),
-        ("status", ["status"], False),
-        ("status NUMBER", ["status", "500"], False),
-        ("status @last", ["status", "@last"], False),
-        ("status NAME, one of ten", ["status", "nightly"], False),
-        ("status UID", ["status", "UID"], False),
-        ("status, 8 letters of a UID", ["status", "UID8"], False),
-        ("status SESSION", ["status", "review-5"], False),
-        ("session list", ["session", "list"], False),
-        ("session list --status active", ["session", "list", "--status", "active"], False),
-        ("session show ID", ["session", "show", "review-5"], False),
-        ("events NUMBER", ["events", "500"], False),
-        ("events SESSION", ["events", "review-5"], False),
-        ("events --since, the last few", ["events", "--since", "EVENT"], False),
-        ("wait, on one that has ended", ["wait", "900"], False),
-        ("wait NAME, one of ten", ["wait", "nightly"], False),
-        ("queue list", ["queue", "list"], False),
-        ("sweep --dry-run", ["sweep", "--dry-run"], False),
-        ("sweep", ["sweep"], False),
-        ("queue add -- true", [*quiet, "queue", "add", "--", "true"], False),
-        ("heartbeat", ["heartbeat", "at it"], True),
-        ("step done", ["step", "done", "map/{}"], True),
-        ("item done", ["item", "done", "--stage", "map", "{}"], True),
-        ("supervise -- true", ["--", "true"], False),
-    ]
-
-
-def batch(bench, history, arguments, inside):
-    path, uid, event, runs = history["path"], history["uid"], history["event"], history["runs"]
-    words = {"UID": uid, "UID8": uid[:8], "EVENT": event}
-    environment = {"SUPERVISE_EXECUTION_UID": uid, "SUPERVISE_DB": str(path)} if inside else {}
-    argv = [bench.supervise, "--db", str(path), *(words.get(argument, argument) for argument in arguments)]
-    if not runs:
-        since = time.monotonic()
-        bench.times(1, argv, environment=environment)
-        once = time.monotonic() - since
-        runs = history["runs"] = max(1, min(bench.often(20, 3), int(PER_TURN_S / once)))
-    return [wall for wall, *_ in bench.times(runs, argv, environment=environment)]
-
-
-def newest_event(bench, path):
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        return str(db.execute("SELECT max(id) - 5 FROM events").fetchone()[0])
-    finally:
+    def __init__(self, bench, executions):
+        self.bench, self.path = bench, bench.scratch / f"history-{executions}.db"
+        self.quiet = bench.scratch / "quiet.toml"
+        self.quiet.write_text("[queue]\nautostart = false\n")  # what is added to the queue stays there
+        ledger.make(bench.supervise, self.path, executions)
+        self.uid = self.say("-s", "live", "-n", "live", "--detach", "--", "sleep", "86400").strip()
+        self.say("-n", "spoke", "--", "echo", "said")
+        self.say("session", "begin", "free")
+        for number in range(50):
+            self.say("queue", "add", *(["--after", "live"] if number % 10 == 9 else []), "--", "true")
+        db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
+        self.event = str(db.execute("SELECT max(id) - 5 FROM events").fetchone()[0])
         db.close()
+
+    def common(self):
+        return [self.bench.supervise, "--db", str(self.path), "--config", str(self.quiet)]
+
+    def say(self, *argv):
+        return self.bench.say(*self.common()[1:], *argv)
+
+    def argv(self, text):
+        for word, means in (("UID8", self.uid[:8]), ("UID", self.uid), ("EVENT", self.event)):
+            text = text.replace(word, means)
+        if not any(sign in text for sign in ";|<"):
+            return [*self.common(), *shlex.split(text)]
+        us = shlex.join(self.common())
+        script = " && ".join(f"{us} {part.strip()}" for part in text.replace("{}", "$1").split(";"))
+        return ["sh", "-c", script, "sh", "{}"]
+
+    def times(self, text, runs, inside=False):
+        environment = {"SUPERVISE_EXECUTION_UID": self.uid, "SUPERVISE_DB": str(self.path)} if inside else {}
+        return self.bench.times(runs, self.argv(text), environment=environment)
+
+    def end(self):
+        self.say("cancel", self.uid)
+        subprocess.run([*self.common(), "-q", "wait", self.uid], env=self.bench.environment)
+        for leftover in self.bench.scratch.glob(self.path.name + "*"):
+            leftover.unlink()
+
+
+def in_all(bench, histories, text, rounds, inside=False, runs=None):
+    """{executions: [times], round by round}; as often in each."""
+    first = [history.times(text, 2, inside) for history in histories.values()]
+    slowest = max(wall for times in first for wall, *_ in times) / 1e9
+    runs = runs or max(1, min(bench.size(10, 3), int(0.5 / slowest)))
+    return bench.in_turn({executions: lambda history=history: history.times(text, runs, inside)
+                          for executions, history in histories.items()}, rounds)
+
+
+def row(bench, results, what, goal):
+    few, some, many = results
+    middle = median(wall for times in results[some] for wall, *_ in times) / 1e6
+    group = f"flatness: in a ledger of {many:,} executions, beside one of {few:,}"
+    bench.timed(group, what, results[many], f"of {few:,}", results[few], goal, **{f"of {some:,}": ("ms", middle, None)})
+    return bench.rows[-1]
+
+
+def pairs(bench, histories):
+    """Of all pairs of filters the one that differs most."""
+    texts = [f"list {shlex.join(one)} {shlex.join(other)}" for one, other in itertools.combinations(FILTERS, 2)
+             if one[0] != other[0]]
+    few, _, many = histories
+    found = {text: in_all(bench, histories, text, 3, runs=1) for text in texts}
+    ratio = lambda text: median(t[0][0] for t in found[text][many]) / median(t[0][0] for t in found[text][few])
+    worst = max(texts, key=ratio)
+    row(bench, in_all(bench, histories, worst, bench.rounds(10)), f"worst of {len(texts)} pairs: {worst}", None)
 
 
 def measure(bench):
-    few, many = 1_000, bench.often(1_000_000, 100_000)
+    sizes = (1_000, 10_000, 100_000) if bench.quick else (1_000, 100_000, 1_000_000)
     histories = {}
     try:
-        for executions in (few, many):
-            path, uid = make(bench, executions)
-            histories[executions] = {"path": path, "uid": uid, "event": newest_event(bench, path)}
-        for what, arguments, inside in verbs(bench):
-            for history in histories.values():
-                history["runs"] = None
-            of_all = bench.in_turn({executions: lambda history=history: batch(bench, history, arguments, inside)
-                                    for executions, history in histories.items()}, bench.often(6, 3))
-            small, large = (median([run for batch in of_all[executions] for run in batch]) / 1e6 for executions in (few, many))
-            bench.row(GROUP, f"{what}, of {many:,}", "ms", large, f"of {few:,}", small, 1.5)
-            if what == "list":
-                bench.row(GROUP, f"{what}, of {many:,}", "ms", large, "20 ms", 20, 1.0)
+        for executions in sizes:
+            histories[executions] = History(bench, executions)
+        rounds, lists = bench.rounds(10), []
+        for verb in READING + INSIDE + WRITING:
+            what, text = (verb, verb) if isinstance(verb, str) else verb
+            told = row(bench, in_all(bench, histories, text, rounds, verb in INSIDE), what, 1.5)
+            if text.startswith("list"):
+                lists.append(told)
+        slowest = max(lists, key=lambda told: told["ours"]["median"])
+        bench.row(slowest["group"], f"slowest: {slowest['what']}", "ms", slowest["ours"]["median"], f"{LIST_MS} ms", LIST_MS, 1.0)
+        pairs(bench, histories)
     finally:
         for history in histories.values():
-            bench.say("--db", str(history["path"]), "cancel", history["uid"])
-            for leftover in bench.scratch.glob(history["path"].name + "*"):
-                leftover.unlink()
+            history.end()

@@ -2,8 +2,8 @@
  * floor LEDGER COMMAND [ARG...]: the least that a recording wrapper can do, for `supervise` to be measured
  * against. It inserts a row, spawns the command, waits for it in libev's loop and updates the row; both
  * writes are transactions of their own, with the settings of the real ledger: WAL, synchronous NORMAL,
- * checkpoints of 200 pages and none at the end. Nothing else: no output kept, no events, no signals, no
- * configuration. Exits as the command did.
+ * checkpoints of 200 pages and none at the end, and ten seconds for a lock. Nothing else: no output kept, no
+ * events, no signals, no configuration. Exits as the command did.
  *
  * floor -s LEDGER COMMAND [ARG...]: the same on a ledger that `supervise` has made, with an event beside each
  * of the two writes: what the schema costs, its views and guards included, which every process that opens it
@@ -80,6 +80,7 @@ int main(int argc, char **argv)
     must(db, opened);
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_wal_autocheckpoint(db, 200);
+    sqlite3_busy_timeout(db, 10000);
     must(db, sqlite3_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", NULL, NULL, NULL));
     must(db,
          sqlite3_exec(db,

@@ -5,10 +5,11 @@ The program makes the file and one session, whose definition all others share; t
 the triggers and indexes put aside, which are made again as they were. `db check` finds nothing in it.
 
 One execution every ten seconds, the last one now. Of twenty, two belong to a session: one drives it, one helps; it has
-two steps, three items, a checkpoint, and passes through all phases. Everything is a success and every session is
-closed, but for what the first two hundred executions have: some ended with 0 in sessions that were never finished, some
-failed, some were cancelled. So whoever looks for those finds them at the far end of the history, equally many in every
-ledger. Every tenth execution has one name, and one in the first two hundred has a name of its own, "rare".
+two steps, three items, a checkpoint, and passes through all phases. Every fourth session was given up instead, after its
+command had failed. One of twenty failed without a session, one of twenty came from the queue, and every tenth has one
+name. All else is a success, but for what the first two hundred executions have: some ended with 0 in sessions that were
+never finished, some were cancelled, and one has a name of its own, "rare". So whoever looks for those finds them at the far
+end of the history, behind all that failed, and equally many in every ledger.
 """
 
 import json
@@ -36,7 +37,7 @@ COLUMNS = {
     "rounds": "id session round opened_at completed_at settled_at settled_as",
     "executions": "id uid parent_uid name session drives opening command cwd host exit_code stopped_by started_at"
                   " finished_at heartbeat_at activity_at duration_ms supervisor_pid supervisor_start pid_ns boot_id"
-                  " machine_id cancel_requested_at log usage facts",
+                  " machine_id cancel_requested_at log usage facts queued_at",
     "steps": "session stage name attempt status started_at finished_at execution",
     "items": "session stage id status attempts execution at",
     "checkpoints": "id session execution steps usage data size created_at",
@@ -61,9 +62,11 @@ class History:
         self.rows["events"].append((at, what, session, execution, json.dumps(data, separators=(",", ":"))))
 
     def execution(self, number, uid, at, code=0, outcome="success", reason="exit", *, name=None, parent=None, session=None,
-                  drives=0, opening=None, cancelled=False, during=()):
+                  drives=0, opening=None, cancelled=False, queued=None, during=()):
         """One from its beginning to its end; `during` are calls that make what happens in between."""
         end = at + TAKES_MS
+        if queued:
+            self.event(queued, "execution_queued", session, uid)
         self.event(at, "execution_started", session, uid)
         for happens in during:
             happens()
@@ -75,7 +78,8 @@ class History:
             number, uid, parent, name, session, drives, opening, '["./run.sh","--part","%d"]' % number, "/home/user/work",
             "host", code, "cancel" if cancelled else None, at, end, at, end, TAKES_MS, 4711, 123456, 4026531836,
             "bce0aebc-3477-4c99-bb6b-ac0f812bd6fa", "3d1219c7c4c5404aaa1f6d2a48adfda4", end if cancelled else None,
-            f"/home/user/.local/state/supervise/logs/{uid}.log", USAGE, FACTS % max(code, 0)))
+            f"/home/user/.local/state/supervise/logs/{uid}.log", USAGE, FACTS % max(code, 0),
+            queued))
 
     def work(self, session, uid, at, finished):
         """What happens in a session while its execution runs."""
@@ -91,42 +95,49 @@ class History:
         for old, new in zip(PHASES, PHASES[1:]) if finished else ():
             self.event(at + 5, "phase_advanced", session, uid, **{"from": old, "to": new, "round": 1})
 
-    def session(self, number, at):
-        """A session, with the execution that drives it and, where it is finished, one that helps."""
+    def session(self, number, at, how):
+        """A session and what drives it; where it was completed, with an execution that helps."""
         driver, helper, name, opening = self.uid(), self.uid(), f"review-{number}", self.rounds + 1
-        finished = number > ODD
-        end = at + TAKES_MS if finished else None
+        completed, closed = how == "completed", how is not None
+        end = at + TAKES_MS if closed else None
         self.rounds = opening
         # Somebody still looks after the unfinished, so that no sweep closes them.
         touched = end or self.now
-        self.rows["sessions"].append((name, "review", self.definition, "closed" if finished else "active",
-                                      "completed" if finished else None, PHASES[-1] if finished else PHASES[0], 1, at,
-                                      touched, end))
-        self.rows["rounds"].append((opening, name, 1, at, end, end, "completed" if finished else None))
+        self.rows["sessions"].append((name, "review", self.definition, "closed" if closed else "active", how,
+                                      PHASES[-1] if completed else PHASES[0], 1, at, touched, end))
+        self.rows["rounds"].append((opening, name, 1, at, end if completed else None, end, how))
         self.event(at, "session_created", name, driver, workflow="review", phase=PHASES[0])
-        during = [lambda: self.work(name, driver, at, finished)]
-        if finished:
+        during = [lambda: self.work(name, driver, at, completed)]
+        if completed:
             during += [
                 lambda: self.execution(number + 1, helper, at, parent=driver, session=name, opening=opening),
                 lambda: self.event(end, "round_completed", name, driver, round=1),
                 lambda: self.event(end, "session_closed", name, driver),
             ]
-        self.execution(number, driver, at, 0, "success" if finished else "incomplete",
-                       "completed" if finished else "session-active", session=name, drives=1, opening=opening, during=during)
+        ended = {"completed": (0, "success", "completed"), "aborted": (1, "failed", "exit"),
+                 None: (0, "incomplete", "session-active")}[how]
+        self.execution(number, driver, at, *ended, session=name, drives=1, opening=opening, during=during)
+        if how == "aborted":
+            self.event(end, "session_aborted", name, driver)
 
     def twenty(self, first, last):
         """The executions of these numbers, twenty at most."""
+        helped = None
         for number in range(first, last + 1):
             at = self.began + number * EVERY_MS
             kind, odd = number % 20, number <= ODD
+            if number == helped:
+                continue
             if kind == 5 and (number < last or odd):
-                self.session(number, at)
-            elif kind == 6 and not odd and number > first:
-                continue  # it helps the one before
-            elif odd and kind == 7:
+                how = None if odd else "aborted" if number // 20 % 4 == 3 else "completed"
+                self.session(number, at, how)
+                helped = number + 1 if how == "completed" else None
+            elif kind == 7:
                 self.execution(number, self.uid(), at, 1, "failed")
-            elif odd and kind == 8:
+            elif kind == 8 and odd:
                 self.execution(number, self.uid(), at, -2, "cancelled", "cancelled", cancelled=True)
+            elif kind == 9:
+                self.execution(number, self.uid(), at, queued=at - TAKES_MS)
             else:
                 self.execution(number, self.uid(), at, name="nightly" if kind % 10 == 0 else "rare" if number == 3 else None)
 
