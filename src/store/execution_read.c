@@ -144,8 +144,8 @@ struct implication {
     const char *word, *condition;
 };
 static const struct implication outcomes_imply[] = {
-    {"failed", " AND exit_code <> 0"},
-    {"cancelled", " AND exit_code <> 0"},
+    {"failed", " AND exit_code <> 0 AND (exit_code IN (-2, -4)) = 0"},
+    {"cancelled", " AND exit_code <> 0 AND (exit_code IN (-2, -4)) = 1"},
     /* What drives nothing by itself, the rest by its round; with `--stages` its steps decide beyond that. */
     {"incomplete",
      " AND id IN (SELECT d.id FROM executions d INDEXED BY executions_doubtful WHERE d.exit_code = 0"
@@ -169,12 +169,24 @@ static const char *implied(const struct implication *implications, const char *w
     return "";
 }
 
-/* Whether what began in the time asked for is looked through; else something finds what is fewer. */
-static bool found_by_time(const struct execution_filter *filter)
+/* Whether it alone leaves few to look at, in a history of any length. */
+static bool is_narrow(const struct execution_filter *filter)
 {
-    return filter->since != NO_INT && !filter->in_flight && !filter->session &&
-           !(filter->state && *implied(states_imply, filter->state)) &&
-           !(filter->outcome && strcmp(filter->outcome, "incomplete") == 0);
+    return filter->in_flight || filter->session || (filter->state && *implied(states_imply, filter->state)) ||
+           (filter->outcome &&
+            (strcmp(filter->outcome, "incomplete") == 0 || strcmp(filter->outcome, "cancelled") == 0));
+}
+
+/* Of a name that a whole period has in common with others, what began in that time is looked through. */
+static int is_rare(struct ledger *ledger, const char *name, bool *rare, struct error *err)
+{
+    int64_t count;
+
+    if (sql_integer(ledger, err, &count,
+                    "SELECT count(*) FROM (SELECT 1 FROM executions WHERE name = ? LIMIT 1000)", "t", name))
+        return -1;
+    *rare = count < 1000;
+    return 0;
 }
 
 /* The statement that gives the rows of a filter, newest first; NULL with err. A plus keeps SQLite from the
@@ -182,21 +194,25 @@ static bool found_by_time(const struct execution_filter *filter)
 static sqlite3_stmt *select_filtered(struct ledger *ledger, const struct execution_filter *filter,
                                      struct error *err)
 {
-    bool by_time = found_by_time(filter);
+    bool narrow = is_narrow(filter), rare = false, by_time;
     AUTOBUF struct buf tail = {0};
     AUTOFREE char *sql = NULL;
 
+    if (!narrow && filter->name && filter->since != NO_INT && is_rare(ledger, filter->name, &rare, err))
+        return NULL;
+    by_time = filter->since != NO_INT && !narrow && !rare;
     buf_puts(&tail, "WHERE 1");
     if (filter->in_flight)
         buf_puts(&tail, " AND finished_at IS NULL");
     if (filter->outcome)
-        buf_printf(&tail, " AND outcome = ?1%s", implied(outcomes_imply, filter->outcome));
+        buf_printf(&tail, " AND outcome = ?1%s",
+                   by_time || rare ? "" : implied(outcomes_imply, filter->outcome));
     if (filter->state)
         buf_printf(&tail, " AND state = ?2%s", implied(states_imply, filter->state));
     if (filter->session)
         buf_puts(&tail, " AND session = ?3");
     if (filter->name)
-        buf_printf(&tail, " AND %sname = ?4", by_time ? "+" : "");
+        buf_printf(&tail, " AND %sname = ?4", by_time || narrow ? "+" : "");
     if (filter->since != NO_INT)
         buf_printf(&tail, " AND %scoalesce(started_at, queued_at) >= ?5", by_time ? "" : "+");
     buf_printf(&tail, " ORDER BY %sid DESC LIMIT ?6",

@@ -6,7 +6,7 @@ from harness import ROOT, Case
 
 # Looks at everything by its nature, or at what is no history: the file itself, another program's ledger, the spool.
 COLD = """ledger_backup ledger_check ledger_export ledger_prune import_ocr log_forget spool_take_in ledger_path
-          ledger_in_place ledger_fold ledger_hold ledger_let_go ledger_set_busy_timeout ledger_version""".split()
+          ledger_in_place ledger_leave ledger_fold ledger_hold ledger_let_go ledger_set_busy_timeout ledger_version""".split()
 # Asks the same, row after row, as the one named.
 AS = {"executions_each": "executions_list", "sessions_each": "sessions_list", "execution_expect_end": "execution_finish"}
 

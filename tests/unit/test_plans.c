@@ -466,10 +466,10 @@ static const struct {
 } hot[] = {
     {"list", list_all, "SCAN e", false, NULL},
     {"list --outcome failed", list_failed, NULL, false, NULL},
-    {"list --outcome cancelled", list_cancelled, NULL, false, "what failed"},
+    {"list --outcome cancelled", list_cancelled, NULL, false, NULL},
     {"list --outcome incomplete", list_incomplete, NULL, false, "the rounds given up"},
     {"list --since", list_since, NULL, false, NULL},
-    {"list --since --name", list_since_name, NULL, false, "what began since"},
+    {"list --since --name", list_since_name, NULL, false, NULL},
     {"list --since --outcome failed", list_since_failed, NULL, false, NULL},
     {"list --since --state running", list_since_running, NULL, false, NULL},
     {"list --state running", list_running, NULL, false, NULL},

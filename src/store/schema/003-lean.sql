@@ -5,6 +5,12 @@ DROP VIEW totals;
 DROP VIEW latest_checkpoints;
 DROP VIEW plan_sessions;
 
+-- Those cancelled and those failed, each newest first; the drivers of a round by how they ended.
+DROP INDEX executions_not_zero;
+CREATE INDEX executions_not_zero ON executions (exit_code IN (-2, -4), id) WHERE exit_code <> 0;
+DROP INDEX executions_opening;
+CREATE INDEX executions_opening ON executions (opening, exit_code, drives) WHERE opening IS NOT NULL;
+
 -- ---- What the ledger refuses ----
 
 DROP TRIGGER events_known;
