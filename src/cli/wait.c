@@ -4,7 +4,6 @@
  */
 #include <supervise/cli/verbs.h>
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 #include <supervise/domain/outcome.h>
 #include <supervise/supervisor/unsupervised.h>
 
-enum { STATUS_UNKNOWN = 125, STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127, LOOK_AGAIN_MS = 1000 };
+enum { STATUS_UNKNOWN = 125, LOOK_AGAIN_MS = 1000 };
 
 struct awaited {
     char *uid;
@@ -23,23 +22,15 @@ struct awaited {
     int status; /* once it has */
 };
 
-static int spawn_status(int64_t spawn_errno)
+/* As its wrapper told a command that cannot be executed from one that was not found. */
+static int spawn_status(const struct execution *execution)
 {
-    if (spawn_errno == NO_INT)
-        return STATUS_UNKNOWN;
-    switch (spawn_errno) {
-    case ENOENT:
-        return STATUS_NOT_FOUND;
-    case EACCES:
-    case EPERM:
-    case ENOEXEC:
-    case EISDIR:
-    case ELIBBAD:
-    case ETXTBSY:
-        return STATUS_NOT_EXECUTABLE;
-    default:
-        return STATUS_UNKNOWN;
-    }
+    json_t *facts = execution->facts ? json_loads(execution->facts, 0, NULL) : NULL;
+    const json_t *status = json_object_get(facts, "spawn_status");
+    int result = json_is_integer(status) ? (int)json_integer_value(status) : STATUS_UNKNOWN;
+
+    json_decref(facts);
+    return result;
 }
 
 static int wrapper_status(const struct cli *cli, const struct execution *execution)
@@ -48,7 +39,7 @@ static int wrapper_status(const struct cli *cli, const struct execution *executi
     int signal = execution->signal == NO_INT ? 0 : (int)execution->signal;
 
     if (execution->exit_code == EXIT_NEVER_STARTED)
-        return spawn_status(execution->spawn_errno);
+        return spawn_status(execution);
     return outcome_exit_status(&verdict, (int)execution->exit_code, signal,
                                (int)cli->settings->run_incomplete_exit);
 }

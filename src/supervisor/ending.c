@@ -127,6 +127,7 @@ static char *facts_json(const struct life *life)
 
         text_to_utf8(&clean, life->spawn_error, strlen(life->spawn_error));
         json_object_set_new(facts, "spawn_error", json_string(clean.data));
+        json_object_set_new(facts, "spawn_status", json_integer(life->spawn_status));
     }
     text = json_dumps(facts, JSON_COMPACT);
     json_decref(facts);

@@ -137,9 +137,12 @@ class NeverRan(Case):
                 self.assertNotIn("never", row["explanation"])
 
     def test_wait_on_a_command_that_never_ran_ends_as_its_wrapper_did(self):
-        for code, command in ((127, "./missing"), (126, str(self.work))):
-            self.assert_code(code, self.run_supervise("--", command))
-            self.assert_code(code, self.run_supervise("wait", "@last"))
+        (self.work / "loop").symlink_to("loop")
+        for code, command in ((127, "./missing"), (127, "/etc/passwd/below"), (127, ""), (126, str(self.work)),
+                              (126, "./loop"), (126, "x" * 300)):
+            with self.subTest(command=command[:20]):
+                self.assert_code(code, self.run_supervise("--", command))
+                self.assert_code(code, self.run_supervise("wait", "@last"))
 
     def test_an_empty_path_entry_means_the_working_directory_as_execvp_has_it(self):
         self.script("here", "#!/bin/sh\nexit 8\n")

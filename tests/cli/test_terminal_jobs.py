@@ -6,7 +6,7 @@ import signal
 import unittest
 
 from harness import BIN, alive, number_in, probe, state_of, wait_for
-from terminal import CONTROL_BACKSLASH, CONTROL_C, CONTROL_Z, PROMPT, Probes, size_of
+from terminal import CONTROL_BACKSLASH, CONTROL_C, CONTROL_D, CONTROL_Z, PROMPT, Probes, size_of
 
 MEGABYTE = 1 << 20
 
@@ -106,6 +106,24 @@ class JobControl(Probes):
         window = self.shell_window()
         self.before = window.modes()
         return window
+
+    def test_a_job_of_the_background_has_not_the_modes_of_the_shells_line_editor(self):
+        window = self.window("--norc", "--noprofile", "-i", program="/bin/bash", leads=True, env={"PS1": PROMPT})
+        self.shells.append(window.pid)
+        window.expect(PROMPT)
+        window.until(window.is_raw, "a line editor")
+        window.line("supervise -q -- sh -c 'echo up; cat; echo over' &")
+        window.expect("up\r\n")
+        window.line("fg")
+        self.running_row()
+        window.until(lambda: window.foreground() != window.pid and window.is_raw(), "raw mode in front")
+        window.line("hello")
+        window.expect("hello\r\nhello\r\n")
+        window.send(CONTROL_D)
+        window.expect("over\r\n")
+        window.expect(PROMPT)
+        window.line("exit")
+        window.finish()
 
     def test_control_z_stops_both_and_fg_continues_both_twenty_times(self):
         window = self.open()

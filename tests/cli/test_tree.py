@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import time
 import unittest
@@ -35,6 +36,13 @@ class Stragglers(Tree):
         self.assertIn("daemonize", str(event["data"]["processes"][0]["command"]))
         row = self.assert_end(self.row(), "success", "exit", exit_code=0)
         self.assertIn("daemonize", row["explanation"] + " ".join(row["notes"]))
+
+    def test_a_name_with_newlines_hides_nobody(self):
+        shutil.copy(probe("daemonize"), self.work / "a\nb) S 1 1")
+        self.ok("--kill-after", "1h", "--", "sh", "-c", f'"$1" {self.pidfile}', "sh", str(self.work / "a\nb) S 1 1"))
+        pid = number_in(self.pidfile)
+        self.assertFalse(alive(pid))
+        self.assertEqual([{"pid": pid, "command": "a\nb) S 1 1"}], self.event("@last", "stragglers_killed")["data"]["processes"])
 
     def test_its_event_stands_before_the_end(self):
         self.ok("--", "sh", "-c", self.daemonize())

@@ -15,8 +15,8 @@ struct pseudo_terminal {
 };
 
 /*
- * A pair with the modes and the size of the terminal `model`, whatever that size is; where `model` is none,
- * those of a new terminal and 80 by 24.
+ * A pair with the size of the terminal `model`, whatever that is, and with its modes where we are in the
+ * foreground there; else with those of a new terminal, and where `model` is none with 80 by 24.
  */
 int pseudo_terminal_open(struct pseudo_terminal *pair, int model, struct error *err);
 
