@@ -113,7 +113,7 @@ class JobControl(Probes):
         window.expect(PROMPT)
         window.until(window.is_raw, "a line editor")
         window.line("supervise -q -- sh -c 'echo up; cat; echo over' &")
-        window.expect("up\r\n")
+        window.expect(re.compile(r"up\r+\n"))
         window.line("fg")
         self.running_row()
         window.until(lambda: window.foreground() != window.pid and window.is_raw(), "raw mode in front")
