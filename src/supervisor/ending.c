@@ -18,7 +18,7 @@
 #include <supervise/domain/stop.h>
 #include <supervise/store/spool.h>
 
-enum { FINISH_TRIES = 5, AGENT_SAYS_COLUMNS = 200 };
+enum { FINISH_TRIES = 5, AGENT_SAYS_COLUMNS = 200, SAY_STOPPED_MS = 1000 };
 
 static int64_t own_code(const struct life *life)
 {
@@ -288,6 +288,7 @@ void record_end(struct life *life, struct run_result *result)
     struct error err = {ERR_OTHER, "the row is not in the ledger any more"};
     bool known = false;
 
+    say_set_patience(life->stopping == STOP_NONE ? SAY_WAITS : SAY_STOPPED_MS);
     if (life->ledger && (finish_in_ledger(life, &end, &known, &result->row, &err) || !known))
         spool_end(life, &end, &err);
     if (!result->row)
