@@ -71,8 +71,6 @@ int pseudo_terminal_key(int master, unsigned char byte)
         return 0;
     if (byte == modes.c_cc[VSUSP])
         return SIGTSTP;
-    if (!(modes.c_lflag & ISIG))
-        return 0;
     if (byte == modes.c_cc[VINTR])
         return SIGINT;
     return byte == modes.c_cc[VQUIT] ? SIGQUIT : 0;

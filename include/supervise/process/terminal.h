@@ -24,8 +24,10 @@ int pseudo_terminal_open(struct pseudo_terminal *pair, int model, struct error *
  */
 void pseudo_terminal_resize(int master, int model);
 
-/* Which signal key `byte` is at this moment on that terminal: SIGINT, SIGQUIT (not in raw mode), SIGTSTP, or
- * 0. */
+/*
+ * Which signal key `byte` is at this moment on that terminal: SIGINT, SIGQUIT, SIGTSTP, or 0. In raw mode
+ * too: there the program makes of the key what the kernel would have, most often.
+ */
 int pseudo_terminal_key(int master, unsigned char byte);
 
 /* The byte that means end of file there, or -1 where it is read as any other. */
