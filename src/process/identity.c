@@ -75,7 +75,7 @@ int identity_process(pid_t pid, struct process *process)
     char path[32], text[1024];
     char *open_paren, *close_paren;
     int parent, group;
-    long long start;
+    long long threads, start;
 
     if (!proc_is_ours())
         return -1;
@@ -86,13 +86,14 @@ int identity_process(pid_t pid, struct process *process)
     close_paren = strrchr(text, ')'); /* a name may hold any character, these and newlines too */
     if (!open_paren || !close_paren ||
         sscanf(close_paren + 1,
-               " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lld",
-               &process->state, &parent, &group, &start) != 4)
+               " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %lld %*d %lld",
+               &process->state, &parent, &group, &threads, &start) != 5)
         return -1;
     process->pid = pid;
     process->parent = parent;
     process->group = group;
     process->start = start;
+    process->ended = process->state == 'X' || (process->state == 'Z' && threads <= 1);
     snprintf(process->name, sizeof process->name, "%.*s", (int)(close_paren - open_paren - 1),
              open_paren + 1);
     return 0;
@@ -108,7 +109,7 @@ enum process_answer identity_ask(pid_t pid, int64_t start)
      */
     if (identity_process(pid, &process))
         return kill(pid, 0) && errno == ESRCH ? PROCESS_GONE : PROCESS_UNKNOWN;
-    if (process.state == 'Z' || process.state == 'X')
+    if (process.ended)
         return PROCESS_GONE;
     if (start <= 0)
         return PROCESS_UNKNOWN;

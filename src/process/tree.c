@@ -26,7 +26,7 @@ static void read_all(struct tree *all)
         struct process process;
         pid_t pid = atoi(entry->d_name);
 
-        if (pid <= 1 || identity_process(pid, &process) || process.state == 'Z' || process.state == 'X')
+        if (pid <= 1 || identity_process(pid, &process) || process.ended)
             continue;
         all->items = mem_resize(all->items, (all->count + 1) * sizeof *all->items);
         all->items[all->count++] = process;

@@ -44,6 +44,19 @@ class Stragglers(Tree):
         self.assertFalse(alive(pid))
         self.assertEqual([{"pid": pid, "command": "a\nb) S 1 1"}], self.event("@last", "stragglers_killed")["data"]["processes"])
 
+    def test_one_whose_first_thread_has_ended_is_ended_too(self):
+        self.ok("--kill-after", "1h", "--", "sh", "-c", self.daemonize("thread"))
+        pid = number_in(self.pidfile)
+        self.addCleanup(self.kill_if_there, pid)
+        self.assertEqual([pid], [each["pid"] for each in self.event("@last", "stragglers_killed")["data"]["processes"]])
+        self.assertFalse(os.path.exists(f"/proc/{pid}"))
+
+    def kill_if_there(self, pid):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
     def test_its_event_stands_before_the_end(self):
         self.ok("--", "sh", "-c", self.daemonize())
         types = [event["type"] for event in self.events("@last")]
