@@ -60,12 +60,12 @@ static void summarise(struct cli *cli, const struct run_result *result)
     say_as_it_is(line.data);
 }
 
-static int exit_status(struct cli *cli, const struct run_result *result, bool child_status)
+static int exit_status(struct cli *cli, const struct run_plan *plan, const struct run_result *result)
 {
     const struct execution *row = result->row;
     struct verdict verdict = {row->outcome ? outcome_from_name(row->outcome) : OUTCOME_NONE, row->reason};
 
-    if (result->spawn_error || child_status)
+    if (result->spawn_error || plan->child_status)
         return result->status;
     return outcome_exit_status(&verdict, (int)row->exit_code, row->signal == NO_INT ? 0 : (int)row->signal,
                                (int)cli->settings->run_incomplete_exit);
@@ -99,7 +99,7 @@ int run_fail(const struct error *err)
     return OURS;
 }
 
-int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited, bool child_status)
+int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited)
 {
     struct run_result result;
     struct error err;
@@ -111,7 +111,7 @@ int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inh
         say_error("%s", result.spawn_error);
     else
         summarise(cli, &result);
-    status = exit_status(cli, &result, child_status);
+    status = exit_status(cli, plan, &result);
     run_result_free(&result);
     return status;
 }

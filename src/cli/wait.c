@@ -22,12 +22,12 @@ struct awaited {
     int status; /* once it has */
 };
 
-/* As its wrapper told a command that cannot be executed from one that was not found. */
-static int spawn_status(const struct execution *execution)
+/* Where the wrapper's own status doesn't follow from the outcome; else -1. */
+static int status_of_its_own(const struct execution *execution)
 {
     json_t *facts = execution->facts ? json_loads(execution->facts, 0, NULL) : NULL;
-    const json_t *status = json_object_get(facts, "spawn_status");
-    int result = json_is_integer(status) ? (int)json_integer_value(status) : STATUS_UNKNOWN;
+    const json_t *status = json_object_get(facts, "wrapper_status");
+    int result = json_is_integer(status) ? (int)json_integer_value(status) : -1;
 
     json_decref(facts);
     return result;
@@ -36,12 +36,11 @@ static int spawn_status(const struct execution *execution)
 static int wrapper_status(const struct cli *cli, const struct execution *execution)
 {
     struct verdict verdict = {.outcome = outcome_from_name(execution->outcome), .reason = execution->reason};
-    int signal = execution->signal == NO_INT ? 0 : (int)execution->signal;
+    int own = status_of_its_own(execution), signal = execution->signal == NO_INT ? 0 : (int)execution->signal;
 
-    if (execution->exit_code == EXIT_NEVER_STARTED)
-        return spawn_status(execution);
-    return outcome_exit_status(&verdict, (int)execution->exit_code, signal,
-                               (int)cli->settings->run_incomplete_exit);
+    return own >= 0 ? own
+                    : outcome_exit_status(&verdict, (int)execution->exit_code, signal,
+                                          (int)cli->settings->run_incomplete_exit);
 }
 
 /* Looks at one; *gone: it hasn't ended, but its supervisor can't tell any more. */

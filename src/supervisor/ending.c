@@ -127,8 +127,10 @@ static char *facts_json(const struct life *life)
 
         text_to_utf8(&clean, life->spawn_error, strlen(life->spawn_error));
         json_object_set_new(facts, "spawn_error", json_string(clean.data));
-        json_object_set_new(facts, "spawn_status", json_integer(life->spawn_status));
     }
+    if (life->spawn_error || life->plan->child_status)
+        json_object_set_new(facts, "wrapper_status",
+                            json_integer(life->spawn_error ? life->spawn_status : own_code(life)));
     text = json_dumps(facts, JSON_COMPACT);
     json_decref(facts);
     return text;

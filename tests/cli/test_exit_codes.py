@@ -57,6 +57,14 @@ class ExitCodes(Case):
             "--exit-code=child", "--timeout", "300ms", "--", "sh", "-c", "trap 'exit 6' TERM; sleep 60 & wait"))
         self.assert_end(self.row(), "failed", "deadline", exit_code=-5)
 
+    def test_wait_ends_as_the_wrapper_did_with_the_childs_own_code(self):
+        for code, command in ((0, "true"), (9, "exit 9"), (137, "kill -KILL $$")):
+            self.assert_code(code, self.run_supervise("--exit-code=child", "--require-session", "--", "sh", "-c", command))
+            self.assert_code(code, self.run_supervise("wait", "@last"))
+        uid = self.ok("-q", "-d", "--exit-code=child", "--require-session", "--", "true").out.strip()
+        self.assert_code(0, self.run_supervise("wait", uid))
+        self.assert_end(self.row(), "incomplete", "no-session")
+
 
 class NeverRan(Case):
     def assert_never_ran(self, code, number, *command, **how):
