@@ -12,6 +12,13 @@ from terminal import CONTROL_C, CONTROL_D, PROMPT, Probes
 class Streams(Probes):
     TELL = "if test -t $0; then echo $0 is a terminal; fi"
 
+    def test_what_the_child_has_used_is_recorded(self):
+        window = self.window("-q", "--", "python3", "-c", "import time\nwhile time.process_time() < 0.2: pass")
+        self.assert_code(0, window.finish())
+        usage = self.row()["usage"]
+        self.assertGreaterEqual(usage["user_ms"] + usage["system_ms"], 190)
+        self.assertGreater(usage["max_rss_kib"], 1000)
+
     def test_no_process_of_ours_pins_the_directory(self):
         window, child = self.ready("--exit", "USR1=0")
         row = self.running_row(pid=child)
