@@ -57,6 +57,20 @@ class Stragglers(Tree):
         except ProcessLookupError:
             pass
 
+    def test_one_that_forks_and_dies_without_end_is_met(self):
+        """Whoever of it lives holds a pipe open."""
+        held, hold = os.pipe()
+        self.addCleanup(os.close, held)
+        os.set_inheritable(hold, True)
+        running = self.start("--kill-after", "500ms", "--", probe("runner"), keep_fds=True)
+        os.close(hold)
+        since = time.monotonic()
+        self.assert_code(0, running.finish())
+        self.assertGreaterEqual(time.monotonic() - since, 0.5, "it has its grace")
+        self.assertLess(time.monotonic() - since, 10)
+        os.set_blocking(held, False)
+        self.assertEqual(b"", os.read(held, 1), "nobody is left")
+
     def test_its_event_stands_before_the_end(self):
         self.ok("--", "sh", "-c", self.daemonize())
         types = [event["type"] for event in self.events("@last")]
