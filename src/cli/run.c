@@ -6,6 +6,7 @@
 #include <supervise/cli/runner.h>
 #include <supervise/cli/verbs.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,8 @@ static int check_directory(const char *path, struct error *err)
         return error_errno(err, "cannot run the command in %s", path);
     if (!S_ISDIR(status.st_mode))
         return error_set(err, ERR_USAGE, "cannot run the command in %s: it is not a directory", path);
+    if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS))
+        return error_errno(err, "cannot run the command in %s", path);
     return 0;
 }
 
@@ -115,6 +118,7 @@ static int make_plan(struct cli *cli, const struct args *args, struct run_plan *
 {
     const struct settings *settings;
     const char *input = args_get(args, "stdin"), *capture = args_get(args, "capture");
+    const char *exit_code = args_get(args, "exit-code");
 
     if (cli_settings(cli, err))
         return -1;
@@ -138,6 +142,7 @@ static int make_plan(struct cli *cli, const struct args *args, struct run_plan *
         .keep_stragglers = args_has(args, "keep-stragglers"),
         .require_session = settings->run_require_session || args_has(args, "require-session"),
         .no_ledger_ok = args_has(args, "no-ledger-ok"),
+        .child_status = exit_code && strcmp(exit_code, "child") == 0,
         .capture = run_capture(capture, args_has(args, "detach")),
     };
     if (args_duration(args, "timeout", &plan->timeout_ms, err) ||
@@ -179,7 +184,6 @@ static int run_detached(struct cli *cli, const struct run_plan *plan, struct inh
 static int run(struct cli *cli, const struct args *args)
 {
     AUTOFREE char *definition = NULL;
-    const char *exit_code = args_get(args, "exit-code");
     struct inherited inherited;
     struct run_plan plan = {0};
     struct error err;
@@ -191,7 +195,7 @@ static int run(struct cli *cli, const struct args *args)
     else if (plan.detached)
         status = run_detached(cli, &plan, &inherited);
     else
-        status = run_here(cli, &plan, &inherited, exit_code && strcmp(exit_code, "child") == 0);
+        status = run_here(cli, &plan, &inherited);
     free(plan.extra_environment);
     inherit_free(&inherited);
     return status;

@@ -37,30 +37,35 @@ static void summarise(struct cli *cli, const struct run_result *result)
 {
     const struct execution *row = result->row;
     AUTOFREE char *explanation = NULL, *next = NULL;
+    AUTOBUF struct buf line = {0};
     const char *style, *label;
     bool color;
 
     if (cli->level < 0)
         return;
-    if (result->mid_line)
-        fputc('\n', stderr);
     label = outcome_label(row, STANDING_FINE, &style);
     color = cli_color(cli, stderr) && style;
     words_explain(cli, row, &explanation, &next);
+    buf_puts(&line, result->mid_line ? "\nsupervise: " : "supervise: ");
     if (row->id != NO_INT)
-        fprintf(stderr, "supervise: #%lld ", (long long)row->id);
+        buf_printf(&line, "#%lld ", (long long)row->id);
+    if (color)
+        buf_printf(&line, "\033[%sm%s\033[0m: ", style, label);
     else
-        fprintf(stderr, "supervise: ");
-    fprintf(stderr, "%s%s%s%s%s: %s%s%s\n", color ? "\033[" : "", color ? style : "", color ? "m" : "", label,
-            color ? "\033[0m" : "", explanation, next ? "; next: " : "", next ? next : "");
+        buf_printf(&line, "%s: ", label);
+    buf_puts(&line, explanation);
+    if (next)
+        buf_printf(&line, "; next: %s", next);
+    buf_puts(&line, "\n");
+    say_as_it_is(line.data);
 }
 
-static int exit_status(struct cli *cli, const struct run_result *result, bool child_status)
+static int exit_status(struct cli *cli, const struct run_plan *plan, const struct run_result *result)
 {
     const struct execution *row = result->row;
     struct verdict verdict = {row->outcome ? outcome_from_name(row->outcome) : OUTCOME_NONE, row->reason};
 
-    if (result->spawn_error || child_status)
+    if (result->spawn_error || plan->child_status)
         return result->status;
     return outcome_exit_status(&verdict, (int)row->exit_code, row->signal == NO_INT ? 0 : (int)row->signal,
                                (int)cli->settings->run_incomplete_exit);
@@ -94,7 +99,7 @@ int run_fail(const struct error *err)
     return OURS;
 }
 
-int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited, bool child_status)
+int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited)
 {
     struct run_result result;
     struct error err;
@@ -106,7 +111,7 @@ int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inh
         say_error("%s", result.spawn_error);
     else
         summarise(cli, &result);
-    status = exit_status(cli, &result, child_status);
+    status = exit_status(cli, plan, &result);
     run_result_free(&result);
     return status;
 }

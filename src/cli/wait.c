@@ -4,7 +4,6 @@
  */
 #include <supervise/cli/verbs.h>
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 #include <supervise/domain/outcome.h>
 #include <supervise/supervisor/unsupervised.h>
 
-enum { STATUS_UNKNOWN = 125, STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127, LOOK_AGAIN_MS = 1000 };
+enum { STATUS_UNKNOWN = 125, LOOK_AGAIN_MS = 1000 };
 
 struct awaited {
     char *uid;
@@ -23,34 +22,25 @@ struct awaited {
     int status; /* once it has */
 };
 
-static int spawn_status(int64_t spawn_errno)
+/* Where the wrapper's own status doesn't follow from the outcome; else -1. */
+static int status_of_its_own(const struct execution *execution)
 {
-    if (spawn_errno == NO_INT)
-        return STATUS_UNKNOWN;
-    switch (spawn_errno) {
-    case ENOENT:
-        return STATUS_NOT_FOUND;
-    case EACCES:
-    case EPERM:
-    case ENOEXEC:
-    case EISDIR:
-    case ELIBBAD:
-    case ETXTBSY:
-        return STATUS_NOT_EXECUTABLE;
-    default:
-        return STATUS_UNKNOWN;
-    }
+    json_t *facts = execution->facts ? json_loads(execution->facts, 0, NULL) : NULL;
+    const json_t *status = json_object_get(facts, "wrapper_status");
+    int result = json_is_integer(status) ? (int)json_integer_value(status) : -1;
+
+    json_decref(facts);
+    return result;
 }
 
 static int wrapper_status(const struct cli *cli, const struct execution *execution)
 {
     struct verdict verdict = {.outcome = outcome_from_name(execution->outcome), .reason = execution->reason};
-    int signal = execution->signal == NO_INT ? 0 : (int)execution->signal;
+    int own = status_of_its_own(execution), signal = execution->signal == NO_INT ? 0 : (int)execution->signal;
 
-    if (execution->exit_code == EXIT_NEVER_STARTED)
-        return spawn_status(execution->spawn_errno);
-    return outcome_exit_status(&verdict, (int)execution->exit_code, signal,
-                               (int)cli->settings->run_incomplete_exit);
+    return own >= 0 ? own
+                    : outcome_exit_status(&verdict, (int)execution->exit_code, signal,
+                                          (int)cli->settings->run_incomplete_exit);
 }
 
 /* Looks at one; *gone: it hasn't ended, but its supervisor can't tell any more. */

@@ -17,7 +17,7 @@
 
 enum { MACHINE_ID_LENGTH = 32 }; /* machine-id(5) */
 
-/* The beginning of a small file, without the newline. */
+/* The beginning of a small file. */
 static ssize_t read_small(const char *path, char *text, size_t size)
 {
     AUTOCLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -27,8 +27,14 @@ static ssize_t read_small(const char *path, char *text, size_t size)
     if (fd < 0 || (length = read(fd, text, size - 1)) < 0)
         return -1;
     text[length] = '\0';
-    text[strcspn(text, "\n")] = '\0';
     return length;
+}
+
+/* Its first line. */
+static void read_line(const char *path, char *text, size_t size)
+{
+    read_small(path, text, size);
+    text[strcspn(text, "\n")] = '\0';
 }
 
 void identity_machine(struct machine *machine)
@@ -37,8 +43,8 @@ void identity_machine(struct machine *machine)
     struct stat status;
 
     *machine = (struct machine){0};
-    read_small("/proc/sys/kernel/random/boot_id", machine->boot_id, sizeof machine->boot_id);
-    read_small("/etc/machine-id", machine->machine_id, sizeof machine->machine_id);
+    read_line("/proc/sys/kernel/random/boot_id", machine->boot_id, sizeof machine->boot_id);
+    read_line("/etc/machine-id", machine->machine_id, sizeof machine->machine_id);
     if (strlen(machine->machine_id) != MACHINE_ID_LENGTH) /* "uninitialized" is what many say */
         machine->machine_id[0] = '\0';
     if (uname(&names) == 0)
@@ -69,7 +75,7 @@ int identity_process(pid_t pid, struct process *process)
     char path[32], text[1024];
     char *open_paren, *close_paren;
     int parent, group;
-    long long start;
+    long long threads, start;
 
     if (!proc_is_ours())
         return -1;
@@ -77,16 +83,17 @@ int identity_process(pid_t pid, struct process *process)
     if (read_small(path, text, sizeof text) <= 0)
         return -1;
     open_paren = strchr(text, '(');
-    close_paren = strrchr(text, ')'); /* a command name may hold any character, this one included */
+    close_paren = strrchr(text, ')'); /* a name may hold any character, these and newlines too */
     if (!open_paren || !close_paren ||
         sscanf(close_paren + 1,
-               " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lld",
-               &process->state, &parent, &group, &start) != 4)
+               " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %lld %*d %lld",
+               &process->state, &parent, &group, &threads, &start) != 5)
         return -1;
     process->pid = pid;
     process->parent = parent;
     process->group = group;
     process->start = start;
+    process->ended = process->state == 'X' || (process->state == 'Z' && threads <= 1);
     snprintf(process->name, sizeof process->name, "%.*s", (int)(close_paren - open_paren - 1),
              open_paren + 1);
     return 0;
@@ -102,7 +109,7 @@ enum process_answer identity_ask(pid_t pid, int64_t start)
      */
     if (identity_process(pid, &process))
         return kill(pid, 0) && errno == ESRCH ? PROCESS_GONE : PROCESS_UNKNOWN;
-    if (process.state == 'Z' || process.state == 'X')
+    if (process.ended)
         return PROCESS_GONE;
     if (start <= 0)
         return PROCESS_UNKNOWN;

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
@@ -49,29 +48,6 @@ static void read_descriptors(struct inherited *inherited)
     closedir(directory);
 }
 
-/* Read only where there is a child at all, which one cheap call tells. */
-static void read_children(struct inherited *inherited)
-{
-    siginfo_t info;
-    FILE *file;
-    int pid;
-
-    if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) < 0)
-        return;
-    file = fopen("/proc/thread-self/children", "re");
-    while (file && fscanf(file, "%d", &pid) == 1) {
-        struct process process;
-        size_t size = (inherited->child_count + 1) * sizeof *inherited->children;
-
-        if (identity_process(pid, &process))
-            continue;
-        inherited->children = mem_resize(inherited->children, size);
-        inherited->children[inherited->child_count++] = process;
-    }
-    if (file)
-        fclose(file);
-}
-
 void inherit_read(struct inherited *inherited, const bool closed[3])
 {
     struct sigaction action;
@@ -85,13 +61,14 @@ void inherit_read(struct inherited *inherited, const bool closed[3])
     for (int fd = 0; fd < 3; fd++)
         inherited->closed[fd] = closed[fd];
     read_descriptors(inherited);
-    read_children(inherited);
+    if (tree_has_children())
+        tree_read_children(&inherited->children);
 }
 
 void inherit_free(struct inherited *inherited)
 {
     free(inherited->descriptors);
-    free(inherited->children);
+    tree_free(&inherited->children);
     *inherited = (struct inherited){0};
 }
 

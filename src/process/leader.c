@@ -98,6 +98,8 @@ _Noreturn void leader_live(int terminal, const struct leader_ends *ends, pid_t (
     tell(ends->relay, child < 0 ? -errno : (int)child);
     if (child < 0)
         _exit(125);
+    if (chdir("/")) /* the command's directory is not pinned by us */
+        errno = 0;  /* but where that can't be had */
     close_all_but(terminal, ends->relay, ends->release);
     /* Without supervise the line is hung up, and that alone ends us: the kernel then tells the command. */
     sigaction(SIGHUP, &action, NULL);

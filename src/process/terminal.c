@@ -14,6 +14,22 @@ static int raw_fd = -1;
 static bool is_raw;
 static struct termios found;
 
+/*
+ * In the background the modes of the moment are somebody else's, a shell's line editor's most likely: then
+ * those of a new terminal stay, but for the encoding.
+ */
+static void take_modes(int slave, int model, const struct termios *of_model)
+{
+    struct termios modes = *of_model;
+
+    if (!terminal_foreground(model)) {
+        if (tcgetattr(slave, &modes))
+            return;
+        modes.c_iflag |= of_model->c_iflag & IUTF8;
+    }
+    tcsetattr(slave, TCSANOW, &modes);
+}
+
 int pseudo_terminal_open(struct pseudo_terminal *pair, int model, struct error *err)
 {
     struct termios modes;
@@ -32,7 +48,7 @@ int pseudo_terminal_open(struct pseudo_terminal *pair, int model, struct error *
         return -1;
     }
     if (tcgetattr(model, &modes) == 0) {
-        tcsetattr(pair->slave, TCSANOW, &modes);
+        take_modes(pair->slave, model, &modes);
         ioctl(model, TIOCGWINSZ, &size);
     }
     ioctl(pair->master, TIOCSWINSZ, &size);
@@ -55,8 +71,6 @@ int pseudo_terminal_key(int master, unsigned char byte)
         return 0;
     if (byte == modes.c_cc[VSUSP])
         return SIGTSTP;
-    if (!(modes.c_lflag & ISIG))
-        return 0;
     if (byte == modes.c_cc[VINTR])
         return SIGINT;
     return byte == modes.c_cc[VQUIT] ? SIGQUIT : 0;

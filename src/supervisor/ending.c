@@ -4,11 +4,14 @@
  */
 #include "life.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <supervise/base/buf.h>
 #include <supervise/base/say.h>
@@ -18,7 +21,7 @@
 #include <supervise/domain/stop.h>
 #include <supervise/store/spool.h>
 
-enum { FINISH_TRIES = 5, AGENT_SAYS_COLUMNS = 200 };
+enum { FINISH_TRIES = 5, AGENT_SAYS_COLUMNS = 200, SAY_STOPPED_MS = 1000, REAPED_WITHIN_MS = 1000 };
 
 static int64_t own_code(const struct life *life)
 {
@@ -43,10 +46,27 @@ static bool cancelled_by_signal(const struct life *life)
     return false;
 }
 
-static char *usage_json(void)
+/*
+ * On a terminal of its own the command is reaped by the leader of its session, and what it has used becomes
+ * ours with that: in a moment, unless somebody has stopped it.
+ */
+static void reap_leader(const struct life *life)
+{
+    struct pollfd gone = {.fd = life->child.leader > 1 ? pidfd_open(life->child.leader, 0) : -1,
+                          .events = POLLIN};
+
+    if (gone.fd < 0)
+        return;
+    if (poll(&gone, 1, REAPED_WITHIN_MS) > 0)
+        waitpid(life->child.leader, NULL, WNOHANG);
+    close(gone.fd);
+}
+
+static char *usage_json(const struct life *life)
 {
     struct rusage usage;
 
+    reap_leader(life);
     getrusage(RUSAGE_CHILDREN, &usage);
     return mem_printf("{\"user_ms\":%lld,\"system_ms\":%lld,\"max_rss_kib\":%ld}",
                       (long long)usage.ru_utime.tv_sec * 1000 + usage.ru_utime.tv_usec / 1000,
@@ -128,6 +148,9 @@ static char *facts_json(const struct life *life)
         text_to_utf8(&clean, life->spawn_error, strlen(life->spawn_error));
         json_object_set_new(facts, "spawn_error", json_string(clean.data));
     }
+    if (life->spawn_error || life->plan->child_status)
+        json_object_set_new(facts, "wrapper_status",
+                            json_integer(life->spawn_error ? life->spawn_status : own_code(life)));
     text = json_dumps(facts, JSON_COMPACT);
     json_decref(facts);
     return text;
@@ -253,7 +276,7 @@ static char *ignored_session(const struct life *life)
 
 void record_end(struct life *life, struct run_result *result)
 {
-    AUTOFREE char *usage = usage_json();
+    AUTOFREE char *usage = usage_json(life);
     AUTOFREE char *facts = facts_json(life);
     AUTOFREE char *note = ignored_session(life);
     AUTOFREE char *agent_result = agent_reader_result(life->reader);
@@ -287,6 +310,7 @@ void record_end(struct life *life, struct run_result *result)
     struct error err = {ERR_OTHER, "the row is not in the ledger any more"};
     bool known = false;
 
+    say_set_patience(life->stopping == STOP_NONE ? SAY_WAITS : SAY_STOPPED_MS);
     if (life->ledger && (finish_in_ledger(life, &end, &known, &result->row, &err) || !known))
         spool_end(life, &end, &err);
     if (!result->row)

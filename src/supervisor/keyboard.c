@@ -121,8 +121,10 @@ static void on_typed(struct ev_loop *loop, ev_io *watcher, int events)
     keyboard->have = (size_t)length;
     keyboard->passed = 0;
     keyboard->mid_line = keyboard->typed[length - 1] != '\n';
-    note_keys(keyboard);
+    /* In this order: a ^Z for a child that is stopped already must not come when it is continued, and stop it
+     * again. What waits there by then the kernel forgets. */
     pass_on(keyboard);
+    note_keys(keyboard);
 }
 
 static void on_room(struct ev_loop *loop, ev_io *watcher, int events)

@@ -105,6 +105,7 @@ struct life {
     struct noted_list nested; /* supervisors that were told that the grace is over */
     struct noted_list beyond; /* what we may not end */
     int64_t stop_began_ticks;
+    int64_t left_seen_at; /* awake: when the tree was read last, and not empty; 0: never */
 
     struct notified notified;
     int64_t watchdog_ms;  /* how long it may be silent, now; 0: no watchdog */

@@ -19,7 +19,7 @@
 #include <supervise/base/time.h>
 #include <supervise/supervisor/liveness.h>
 
-enum { NESTED_AFTER_MS = 5000 };
+enum { NESTED_AFTER_MS = 5000, LOOK_ANEW_MS = 10, CHASE_MS = 20 };
 static const double LOOK_EVERY = 0.05; /* seconds: not every death is told to us */
 
 /* ---- Lists of processes ---- */
@@ -57,35 +57,39 @@ static enum tree_branch judge(const struct process *process, void *context)
 
     if (process->pid == judging->life->child.leader)
         return TREE_PASS;
-    for (size_t i = 0; i < inherited->child_count; i++)
-        if (inherited->children[i].pid == process->pid && inherited->children[i].start == process->start)
+    for (size_t i = 0; i < inherited->children.count; i++)
+        if (inherited->children.items[i].pid == process->pid &&
+            inherited->children.items[i].start == process->start)
             return TREE_LEAVE;
     if (among(&judging->life->beyond, process)) /* it can't be ended by us, and is not waited for */
         return TREE_PASS;
     return others_judge(&judging->others, process, judging->life->child_process.pid);
 }
 
-static void read_tree(struct life *life, struct tree *tree, struct judging *judging)
+static bool read_tree(struct life *life, struct tree *tree, struct judging *judging)
 {
     struct error ignored;
 
     *judging = (struct judging){.life = life};
     if (life->ledger)
         others_read(life->ledger, &judging->others, &ignored);
-    tree_read(tree, judge, judging);
+    return tree_read(tree, judge, judging);
 }
 
 bool stop_left(struct life *life, struct tree *left)
 {
     struct judging judging;
     struct tree tree = {0};
-    bool any;
+    bool children = tree_has_children(), any = false;
 
-    if (tree_has_children()) {
-        read_tree(life, &tree, &judging);
+    /* However fast they die: each of these deaths is no reason to read the whole tree again. */
+    if (children && !left && life->left_seen_at && awake_now_ms() - life->left_seen_at < LOOK_ANEW_MS)
+        return true;
+    if (children) {
+        any = !read_tree(life, &tree, &judging) || tree.count > 0;
         others_free(&judging.others);
     }
-    any = tree.count > 0;
+    life->left_seen_at = any ? awake_now_ms() : 0;
     if (left)
         *left = tree;
     else
@@ -145,11 +149,41 @@ static void ask_late_orphans(struct life *life)
 
 /* ---- SIGKILL ---- */
 
-/* SIGKILL; one that another user runs can't be ended by us. */
-static void end_one(struct life *life, const struct process *process)
+/* SIGKILL; one that another user runs can't be ended by us. False where it was gone already. */
+static bool end_one(struct life *life, const struct process *process)
 {
-    if (identity_signal(process->pid, process->start, SIGKILL) && errno == EPERM)
-        note(&life->beyond, process);
+    if (identity_signal(process->pid, process->start, SIGKILL) == 0)
+        return true;
+    if (errno != EPERM)
+        return false;
+    note(&life->beyond, process);
+    return true;
+}
+
+/* Whether there was one to be killed. No pid of ours is anybody else's before we reap it. */
+static bool kill_orphans(struct judging *judging)
+{
+    struct tree children;
+    bool any = false;
+
+    tree_read_children(&children);
+    for (size_t i = 0; i < children.count; i++)
+        if (judge(&children.items[i], judging) == TREE_TAKE)
+            any = kill(children.items[i].pid, SIGKILL) == 0 || any;
+    tree_free(&children);
+    return any;
+}
+
+/*
+ * Whoever forks and dies faster than the whole tree is read, is never met in it. But the moment its parent is
+ * gone it is a child of ours, and these are read at once.
+ */
+static void chase(struct judging *judging)
+{
+    int64_t until = awake_now_ms() + CHASE_MS;
+
+    while (kill_orphans(judging) && awake_now_ms() < until)
+        ;
 }
 
 /* A nested supervisor is told that its grace is over, and then has time to end its own and to write it down.
@@ -170,14 +204,17 @@ static void kill_all(struct life *life)
 {
     struct judging judging;
     struct tree tree;
+    bool all_met = true;
 
     read_tree(life, &tree, &judging);
     for (size_t i = 0; i < tree.count; i++) {
         if (supervisor_among(&judging.others.wrappers, &tree.items[i]))
             end_nested(life, &tree.items[i]);
         else
-            end_one(life, &tree.items[i]);
+            all_met = end_one(life, &tree.items[i]) && all_met;
     }
+    if (!all_met || tree.count == 0)
+        chase(&judging);
     /* Without a /proc of ours the tree can't be read; the child is ours all the same. */
     if (tree.count == 0)
         signals_to_child(life, SIGKILL);
@@ -227,7 +264,8 @@ static void note_stragglers(struct life *life)
 {
     struct tree left;
 
-    if (!stop_left(life, &left))
+    stop_left(life, &left);
+    if (left.count == 0)
         return;
     life->stragglers = json_array();
     for (size_t i = 0; i < left.count; i++) {

@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/base/say.h>
+
+enum { SAY_MS = 100 };
 
 void streams_close(struct streams *streams)
 {
@@ -84,6 +87,7 @@ void streams_start(struct life *life, struct streams *streams, const struct outp
 {
     bool terminal = streams->terminal.master >= 0;
 
+    say_set_patience(SAY_MS); /* from now on our own words don't hold up what happens */
     if (life->plan->capture == CAPTURE_NONE)
         return;
     if (life->log_path)

@@ -57,6 +57,14 @@ class ExitCodes(Case):
             "--exit-code=child", "--timeout", "300ms", "--", "sh", "-c", "trap 'exit 6' TERM; sleep 60 & wait"))
         self.assert_end(self.row(), "failed", "deadline", exit_code=-5)
 
+    def test_wait_ends_as_the_wrapper_did_with_the_childs_own_code(self):
+        for code, command in ((0, "true"), (9, "exit 9"), (137, "kill -KILL $$")):
+            self.assert_code(code, self.run_supervise("--exit-code=child", "--require-session", "--", "sh", "-c", command))
+            self.assert_code(code, self.run_supervise("wait", "@last"))
+        uid = self.ok("-q", "-d", "--exit-code=child", "--require-session", "--", "true").out.strip()
+        self.assert_code(0, self.run_supervise("wait", uid))
+        self.assert_end(self.row(), "incomplete", "no-session")
+
 
 class NeverRan(Case):
     def assert_never_ran(self, code, number, *command, **how):
@@ -137,9 +145,12 @@ class NeverRan(Case):
                 self.assertNotIn("never", row["explanation"])
 
     def test_wait_on_a_command_that_never_ran_ends_as_its_wrapper_did(self):
-        for code, command in ((127, "./missing"), (126, str(self.work))):
-            self.assert_code(code, self.run_supervise("--", command))
-            self.assert_code(code, self.run_supervise("wait", "@last"))
+        (self.work / "loop").symlink_to("loop")
+        for code, command in ((127, "./missing"), (127, "/etc/passwd/below"), (127, ""), (126, str(self.work)),
+                              (126, "./loop"), (126, "x" * 300)):
+            with self.subTest(command=command[:20]):
+                self.assert_code(code, self.run_supervise("--", command))
+                self.assert_code(code, self.run_supervise("wait", "@last"))
 
     def test_an_empty_path_entry_means_the_working_directory_as_execvp_has_it(self):
         self.script("here", "#!/bin/sh\nexit 8\n")

@@ -120,6 +120,53 @@ class Streams(Case):
         self.assertEqual("up\n" + 6 * "line\n", running.out)
 
 
+    def full_pipe(self):
+        """The ends of a pipe that takes nothing more."""
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        os.set_blocking(writing, False)
+        with self.assertRaises(BlockingIOError):
+            while True:
+                os.write(writing, bytes(4096))
+        os.set_blocking(writing, True)
+        return reading, writing
+
+    def start_unheard(self, script):
+        reading, writing = self.full_pipe()
+        running = self.start("--", "sh", "-c", script, stderr=writing)
+        os.close(writing)
+        return running, reading
+
+    def ended(self):
+        return self.db.exists() and self.rows() and self.rows()[0]["state"] == "finished"
+
+    def test_a_stderr_that_nobody_reads_does_not_hold_who_is_asked_to_stop(self):
+        running, _ = self.start_unheard("echo up; exec sleep 1000")
+        running.wait_out("up")
+        running.kill(signal.SIGTERM)
+        self.assert_code(143, running.finish(deadline=10))
+
+    def test_the_summary_waits_for_its_reader_until_somebody_asks_to_end(self):
+        running, _ = self.start_unheard("exit 3")
+        wait_for(self.ended, "the end")
+        running.kill(signal.SIGTERM)
+        self.assert_code(3, running.finish(deadline=10))
+        running, reading = self.start_unheard("exit 4")
+        wait_for(lambda: len(self.rows()) == 2 and self.row()["state"] == "finished", "the end")
+        self.assertIsNone(running.process.poll())
+        said = b""
+        while data := os.read(reading, 1 << 20):
+            said += data
+        self.assertIn(b"supervise: #2 ", said)
+        self.assert_code(4, running.finish())
+
+    def test_the_summary_is_one_write(self):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours, theirs:
+            self.start("--color=always", "--", "sh", "-c", "exit 3", stderr=theirs.fileno()).finish()
+            self.assertRegex(ours.recv(4096), rb"^supervise: #1 .*failed.*: exit 3 .*; next: supervise log 1\n$")
+
+
 class Signals(Case):
     def test_timeout_asks_once_though_it_signals_twice(self):
         script = 'trap "sleep 0.05; echo cleaned; exit 0" TERM; touch up; while :; do sleep 0.02; done'

@@ -153,6 +153,19 @@ class BadLedgers(Case):
         self.assertFalse((self.work / "spawned").exists())
 
     @requires_root
+    def test_a_directory_that_may_not_be_entered_is_refused(self):
+        closed = self.dir / "closed"
+        closed.mkdir(mode=0o700)
+        for path in [self.dir, *self.dir.iterdir()]:
+            if path != closed:
+                os.chown(path, 65534, 65534)
+        program = shutil.copy(BIN, self.dir / "bin" / "copy")
+        result = self.run_program(program, "--cwd", str(closed), "--", "true", before=lambda: os.setuid(65534))
+        self.assert_code(125, result)
+        self.assertIn(str(closed), result.err)
+        self.assertFalse(self.db.exists(), "no row")
+
+    @requires_root
     def test_a_ledger_that_may_not_be_read_is_refused(self):
         self.ok("--", "true")
         for path in [self.dir, *self.dir.iterdir()]:

@@ -424,7 +424,7 @@ class Unsupervised(Lost):
         self.lose("-n", "job", "--capture=none", script=script)
         wait_for(lambda: (self.work / "orphan").exists() and (self.work / "orphan").read_text().strip(), "the orphan")
         self.ok("cancel", "job")
-        self.assertEqual({}, self.survivors())
+        wait_for(lambda: not self.survivors(), "the end of the last short sleep, too", deadline=10)
 
     def test_a_wrapper_below_it_writes_its_own_end_and_a_detached_one_goes_on(self):
         self.config('[run]\nkill_after = "300ms"\n')

@@ -6,7 +6,7 @@ import signal
 import unittest
 
 from harness import BIN, alive, number_in, probe, state_of, wait_for
-from terminal import CONTROL_BACKSLASH, CONTROL_C, CONTROL_Z, PROMPT, Probes, size_of
+from terminal import CONTROL_BACKSLASH, CONTROL_C, CONTROL_D, CONTROL_Z, PROMPT, Probes, size_of
 
 MEGABYTE = 1 << 20
 
@@ -57,16 +57,25 @@ class SignalKeys(Probes):
         self.assert_code(130, window.finish())
         self.assert_end(self.row(), "cancelled", "cancelled", exit_code=-2)
 
-    def test_in_raw_mode_it_is_a_byte_and_no_signal(self):
+    def test_in_raw_mode_it_is_a_byte_and_counts_where_the_child_ends_by_it(self):
         script = f"{probe('keys')} --raw typed 2; exit $0"
-        for code, outcome in ((0, "success"), (130, "failed"), (131, "failed")):
+        for code, outcome, reason in ((0, "success", "exit"), (77, "failed", "exit"), (130, "cancelled", "cancelled"),
+                                      (131, "cancelled", "cancelled")):
             with self.subTest(code=code):
                 window = self.window("--", "sh", "-c", script, code)
                 window.expect("ready")
                 window.send(CONTROL_C + CONTROL_BACKSLASH)
-                self.assert_code(code, window.finish())
+                self.assertIn(window.finish().code, (code, 143))
                 self.assertEqual(CONTROL_C + CONTROL_BACKSLASH, self.typed())
-                self.assert_end(self.row(), outcome, "exit", exit_code=code, stopped_by=None)
+                self.assert_end(self.row(), outcome, reason)
+
+    def test_a_supervise_inside_a_supervise_says_the_same_of_control_c(self):
+        window = self.window("-n", "outer", "--", BIN, "-n", "inner", "--", probe("ready"), "--default", "INT")
+        window.expect("ready")
+        window.send(CONTROL_C)
+        window.finish()
+        for name in ("inner", "outer"):
+            self.assert_end(self.row(name), "cancelled", "cancelled", exit_code=-2)
 
     def test_control_c_ends_a_flood_of_output(self):
         window = self.window("-q", "--", "yes")
@@ -106,6 +115,24 @@ class JobControl(Probes):
         window = self.shell_window()
         self.before = window.modes()
         return window
+
+    def test_a_job_of_the_background_has_not_the_modes_of_the_shells_line_editor(self):
+        window = self.window("--norc", "--noprofile", "-i", program="/bin/bash", leads=True, env={"PS1": PROMPT})
+        self.shells.append(window.pid)
+        window.expect(PROMPT)
+        window.until(window.is_raw, "a line editor")
+        window.line("supervise -q -- sh -c 'echo up; cat; echo over' &")
+        window.expect(re.compile(r"up\r+\n"))
+        window.line("fg")
+        self.running_row()
+        window.until(lambda: window.foreground() != window.pid and window.is_raw(), "raw mode in front")
+        window.line("hello")
+        window.expect("hello\r\nhello\r\n")
+        window.send(CONTROL_D)
+        window.expect("over\r\n")
+        window.expect(PROMPT)
+        window.line("exit")
+        window.finish()
 
     def test_control_z_stops_both_and_fg_continues_both_twenty_times(self):
         window = self.open()
@@ -225,6 +252,20 @@ class JobControl(Probes):
         self.assertTrue(window.is_raw())
         os.kill(child, signal.SIGCONT)
         window.expect(f"{child} WINCH ")
+        self.ended(window, child)
+
+    def test_control_z_on_a_child_that_is_stopped_stops_us_once(self):
+        window = self.open()
+        supervisor, child = self.job(window)
+        os.kill(child, signal.SIGSTOP)
+        self.wait_state(child, "T")
+        window.send(CONTROL_Z)
+        self.stopped(window, supervisor, child)
+        window.line("fg")
+        window.expect(f"{child} CONT ")
+        self.going(window, supervisor, child)
+        window.send(CONTROL_C)
+        window.expect(f"{child} INT 1\r\n")
         self.ended(window, child)
 
     def test_sigtstp_to_us_stops_both(self):

@@ -12,6 +12,22 @@ from terminal import CONTROL_C, CONTROL_D, PROMPT, Probes
 class Streams(Probes):
     TELL = "if test -t $0; then echo $0 is a terminal; fi"
 
+    def test_what_the_child_has_used_is_recorded(self):
+        window = self.window("-q", "--", "python3", "-c", "import time\nwhile time.process_time() < 0.2: pass")
+        self.assert_code(0, window.finish())
+        usage = self.row()["usage"]
+        self.assertGreaterEqual(usage["user_ms"] + usage["system_ms"], 190)
+        self.assertGreater(usage["max_rss_kib"], 1000)
+
+    def test_no_process_of_ours_pins_the_directory(self):
+        window, child = self.ready("--exit", "USR1=0")
+        row = self.running_row(pid=child)
+        for pid in (row["supervisor_pid"], self.leader_of(row)):
+            wait_for(lambda: os.readlink(f"/proc/{pid}/cwd") == "/", f"{pid} to leave the directory")
+        self.assertEqual(str(self.work), os.readlink(f"/proc/{child}/cwd"))
+        os.kill(child, signal.SIGUSR1)
+        self.assert_code(0, window.finish())
+
     def test_stderr_that_goes_to_a_file_goes_there_and_is_kept_as_such(self):
         target = self.work / "stderr"
         window = self.window("--", "sh", "-c", "echo to-stdout; echo to-stderr >&2; test -t 0 && test -t 1",

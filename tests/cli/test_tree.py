@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import time
 import unittest
@@ -35,6 +36,40 @@ class Stragglers(Tree):
         self.assertIn("daemonize", str(event["data"]["processes"][0]["command"]))
         row = self.assert_end(self.row(), "success", "exit", exit_code=0)
         self.assertIn("daemonize", row["explanation"] + " ".join(row["notes"]))
+
+    def test_a_name_with_newlines_hides_nobody(self):
+        shutil.copy(probe("daemonize"), self.work / "a\nb) S 1 1")
+        self.ok("--kill-after", "1h", "--", "sh", "-c", f'"$1" {self.pidfile}', "sh", str(self.work / "a\nb) S 1 1"))
+        pid = number_in(self.pidfile)
+        self.assertFalse(alive(pid))
+        self.assertEqual([{"pid": pid, "command": "a\nb) S 1 1"}], self.event("@last", "stragglers_killed")["data"]["processes"])
+
+    def test_one_whose_first_thread_has_ended_is_ended_too(self):
+        self.ok("--kill-after", "1h", "--", "sh", "-c", self.daemonize("thread"))
+        pid = number_in(self.pidfile)
+        self.addCleanup(self.kill_if_there, pid)
+        self.assertEqual([pid], [each["pid"] for each in self.event("@last", "stragglers_killed")["data"]["processes"]])
+        self.assertFalse(os.path.exists(f"/proc/{pid}"))
+
+    def kill_if_there(self, pid):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def test_one_that_forks_and_dies_without_end_is_met(self):
+        """Whoever of it lives holds a pipe open."""
+        held, hold = os.pipe()
+        self.addCleanup(os.close, held)
+        os.set_inheritable(hold, True)
+        running = self.start("--kill-after", "500ms", "--", probe("runner"), keep_fds=True)
+        os.close(hold)
+        since = time.monotonic()
+        self.assert_code(0, running.finish())
+        self.assertGreaterEqual(time.monotonic() - since, 0.5, "it has its grace")
+        self.assertLess(time.monotonic() - since, 10)
+        os.set_blocking(held, False)
+        self.assertEqual(b"", os.read(held, 1), "nobody is left")
 
     def test_its_event_stands_before_the_end(self):
         self.ok("--", "sh", "-c", self.daemonize())

@@ -1,9 +1,11 @@
 /*
  * daemonize PIDFILE [hold] [ignore] [slow]: leaves a daemon behind, by double fork and setsid, and exits 0
  * once the daemon's pid stands in PIDFILE. `hold`: the daemon keeps stdout and stderr; `ignore`: it ignores
- * SIGTERM; `slow`: it takes 300 ms to end after SIGTERM.
+ * SIGTERM; `slow`: it takes 300 ms to end after SIGTERM; `thread`: its first thread ends, and another lives
+ * on.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +17,12 @@ static void take_time(int number)
     (void)number;
     usleep(300000);
     _exit(0);
+}
+
+static void *stay(void *nothing)
+{
+    pause();
+    return nothing;
 }
 
 static void live(const char *path, int argc, char **argv)
@@ -57,6 +65,15 @@ int main(int argc, char **argv)
         if (fork() != 0)
             _exit(0);
         live(argv[1], argc, argv);
+        if (strcmp(argv[argc - 1], "thread") == 0) {
+            pthread_t other;
+
+            if (pthread_create(&other, NULL, stay, NULL) != 0)
+                _exit(6);
+            close(ready[0]);
+            close(ready[1]);
+            pthread_exit(NULL);
+        }
         close(ready[0]);
         close(ready[1]);
         for (;;)

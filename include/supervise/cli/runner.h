@@ -14,9 +14,8 @@ void run_inherit(struct inherited *inherited);
  */
 enum capture run_capture(const char *capture, bool detached);
 
-/* Runs the plan and returns the wrapper's exit status; the child's whatever the outcome, with `child_status`.
- */
-int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited, bool child_status);
+/* Runs the plan and returns the wrapper's exit status. */
+int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited);
 
 /*
  * The words of a command that the ledger keeps, byte for byte: from its JSON array, or from the exact bytes,

@@ -23,8 +23,9 @@
  *   threshold_ms     number  the age of the heartbeat that decided that it is orphaned
  *   unknown_end      string  what another program recorded of an end that it didn't know (imported)
  *
- * Beside what is told, for hooks: `nudges`, {"count", "at"}: how often in a row its agent was told to go on,
- * and when last.
+ * Beside what is told, for `wait`: `wrapper_status`, how the wrapper ended where the outcome doesn't say it
+ * (it never ran, or --exit-code=child); for hooks:
+ * `nudges`, {"count", "at"}: how often in a row its agent was told to go on, and when last.
  *
  * Beside what is told, for sweeps: `heartbeat_slept` and `activity_slept`, how long the machine had slept
  * since its boot at the time of heartbeat_at and activity_at; `asked_at`, when a command without supervisor

@@ -26,6 +26,7 @@ struct process {
     pid_t pid, parent, group;
     int64_t start; /* clock ticks since boot */
     char state;    /* as in proc(5): 'R', 'S', 'Z'... */
+    bool ended;    /* all of it is: one whose first thread alone has ended ('Z') lives */
     char name[32]; /* its command name: what it says of itself, any bytes */
 };
 

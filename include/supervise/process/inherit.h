@@ -6,7 +6,7 @@
 #ifndef SUPERVISE_PROCESS_INHERIT_H
 #define SUPERVISE_PROCESS_INHERIT_H
 
-#include <supervise/process/identity.h>
+#include <supervise/process/tree.h>
 
 #include <signal.h>
 #include <stdbool.h>
@@ -19,8 +19,7 @@ struct inherited {
     bool closed[3];   /* stdin, stdout, stderr: held by a placeholder now, which no child inherits */
     int *descriptors; /* above 2 */
     size_t descriptor_count;
-    struct process *children; /* from before an exec: not ours */
-    size_t child_count;
+    struct tree children; /* from before an exec: not ours */
 };
 
 /* Takes the places of standard descriptors that are closed, so that no file of ours can come to stand there.

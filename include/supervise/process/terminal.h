@@ -15,8 +15,8 @@ struct pseudo_terminal {
 };
 
 /*
- * A pair with the modes and the size of the terminal `model`, whatever that size is; where `model` is none,
- * those of a new terminal and 80 by 24.
+ * A pair with the size of the terminal `model`, whatever that is, and with its modes where we are in the
+ * foreground there; else with those of a new terminal, and where `model` is none with 80 by 24.
  */
 int pseudo_terminal_open(struct pseudo_terminal *pair, int model, struct error *err);
 
@@ -24,8 +24,10 @@ int pseudo_terminal_open(struct pseudo_terminal *pair, int model, struct error *
  */
 void pseudo_terminal_resize(int master, int model);
 
-/* Which signal key `byte` is at this moment on that terminal: SIGINT, SIGQUIT (not in raw mode), SIGTSTP, or
- * 0. */
+/*
+ * Which signal key `byte` is at this moment on that terminal: SIGINT, SIGQUIT, SIGTSTP, or 0. In raw mode
+ * too: there the program makes of the key what the kernel would have, most often.
+ */
 int pseudo_terminal_key(int master, unsigned char byte);
 
 /* The byte that means end of file there, or -1 where it is read as any other. */

@@ -18,6 +18,9 @@ struct tree {
 /* Whether we have any child at all, dead or alive: one cheap call. None means that the tree is empty. */
 bool tree_has_children(void);
 
+/* Our own children that live, from the kernel's list of them: quicker by far than the whole tree. */
+void tree_read_children(struct tree *children);
+
 /* What becomes of a process that the walk meets, and of the branch below it. */
 enum tree_branch {
     TREE_TAKE,     /* in the tree, and so is what is below */
@@ -27,8 +30,11 @@ enum tree_branch {
 };
 typedef enum tree_branch tree_judge(const struct process *process, void *context);
 
-/* Everything alive below this process, as `judge` says; a zombie's children count as ours already. */
-void tree_read(struct tree *tree, tree_judge *judge, void *context);
+/*
+ * Everything alive below this process, as `judge` says; a zombie's children count as ours already. False
+ * where nobody was met, though somebody is there: it forks and dies faster than it can be read.
+ */
+bool tree_read(struct tree *tree, tree_judge *judge, void *context);
 /*
  * The same of another process, proven by its start time: it, what is below it, and who has lost its parent
  * and is still in the group that it leads. Empty where it is gone.

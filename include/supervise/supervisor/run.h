@@ -33,6 +33,7 @@ struct run_plan {
     int64_t watchdog_ms;                                /* the same */
     enum capture capture;
     bool stdin_null, keep_stragglers, require_session, no_ledger_ok, detached;
+    bool child_status; /* the wrapper ends as the command did, whatever the outcome */
 };
 
 struct run_result {
