@@ -108,6 +108,7 @@ static _Noreturn void become(const struct start *start)
     if (plan->cwd && chdir(plan->cwd))
         fail(report_fd, SPAWN_DIRECTORY);
     restore_signals(plan->inherited);
+    umask(plan->inherited->creation_mask);
     execvp(plan->argv[0], plan->argv);
     fail(report_fd, SPAWN_EXEC);
     _exit(127);
@@ -274,11 +275,16 @@ static bool find_file(const char *name, char path[PATH_MAX])
     return false;
 }
 
+/* The file that a name means in that directory (NULL: ours); the caller frees. */
+static char *seen_from(const char *cwd, const char *name)
+{
+    return cwd && *name != '/' && strchr(name, '/') ? mem_printf("%s/%s", cwd, name) : mem_strdup(name);
+}
+
 bool spawn_finds(const char *name, const char *cwd)
 {
     char path[PATH_MAX];
-    AUTOFREE char *from_there =
-        cwd && *name != '/' && strchr(name, '/') ? mem_printf("%s/%s", cwd, name) : mem_strdup(name);
+    AUTOFREE char *from_there = seen_from(cwd, name);
 
     return *name && find_file(from_there, path);
 }
@@ -298,13 +304,13 @@ static bool find_interpreter(const char *path, char *interpreter, size_t size)
 }
 
 /* By its report a missing file: of the command itself, or of what it names as its interpreter? */
-static void explain_missing(const char *name, char *text, size_t size)
+static void explain_missing(const char *seen, const char *name, char *text, size_t size)
 {
     char path[PATH_MAX], interpreter[256];
 
     if (!*name)
         snprintf(text, size, "cannot run a command with an empty name; name one after --");
-    else if (find_file(name, path) && find_interpreter(path, interpreter, sizeof interpreter))
+    else if (find_file(seen, path) && find_interpreter(path, interpreter, sizeof interpreter))
         snprintf(text, size,
                  "cannot run %s: its interpreter %s is missing; mend its first line or install that", path,
                  interpreter);
@@ -318,6 +324,7 @@ static void explain_missing(const char *name, char *text, size_t size)
 int spawn_report_explain(const struct spawn_report *report, const struct spawn_plan *plan, char *text,
                          size_t size)
 {
+    AUTOFREE char *seen = seen_from(plan->cwd, plan->argv[0]);
     const char *name = plan->argv[0];
     struct stat status;
 
@@ -330,10 +337,10 @@ int spawn_report_explain(const struct spawn_report *report, const struct spawn_p
         return 125;
     }
     if (report->number == ENOENT || report->number == ENOTDIR) {
-        explain_missing(name, text, size);
+        explain_missing(seen, name, text, size);
         return 127;
     }
-    if (strchr(name, '/') && stat(name, &status) == 0 && S_ISDIR(status.st_mode))
+    if (strchr(name, '/') && stat(seen, &status) == 0 && S_ISDIR(status.st_mode))
         snprintf(text, size, "cannot run %s: it is a directory; name a program in it", name);
     else if (report->number == EACCES)
         snprintf(text, size, "cannot run %s: permission denied; is it executable?", name);

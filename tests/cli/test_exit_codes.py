@@ -92,6 +92,8 @@ class NeverRan(Case):
         result, row = self.assert_never_ran(127, errno.ENOENT, script)
         self.assertIn("/no/such/interpreter", result.err + row["explanation"])
         self.assertIn("/no/such/interpreter", result.err)
+        result = self.assert_code(127, self.run_supervise("--cwd", str(self.work), "--", "./tool", cwd="/"))
+        self.assertIn("/no/such/interpreter", result.err)
 
     def test_a_file_that_is_not_executable_is_126(self):
         self.assert_never_ran(126, errno.EACCES, self.script("plain", "echo ran\n", 0o644))

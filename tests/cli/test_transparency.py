@@ -5,6 +5,7 @@ import os
 import pathlib
 import resource
 import signal
+import stat
 import time
 import unittest
 
@@ -55,6 +56,12 @@ class Reporting(Case):
 
 
 class Starts(Reporting):
+    def test_the_umask_is_the_callers_and_takes_nothing_from_what_is_ours(self):
+        result = self.ok("--", "sh", "-c", "umask", before=lambda: os.umask(0o777))
+        self.assertEqual("0777\n", result.out)
+        for path, mode in ((self.db.parent, 0o700), (self.db, 0o600), (self.row()["log"], 0o600)):
+            self.assertEqual(mode, stat.S_IMODE(os.stat(path).st_mode), path)
+
     def test_an_ordinary_start(self):
         self.assert_same_start()
 

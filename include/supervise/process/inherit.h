@@ -1,7 +1,7 @@
 /*
  * What this process inherited, read before anything of ours changes it, so that a child can start as if we
- * weren't there: signal mask, ignored signals, standard descriptors that were closed, further descriptors,
- * children from before an exec.
+ * weren't there: signal mask, ignored signals, umask, standard descriptors that were closed, further
+ * descriptors, children from before an exec.
  */
 #ifndef SUPERVISE_PROCESS_INHERIT_H
 #define SUPERVISE_PROCESS_INHERIT_H
@@ -16,8 +16,10 @@
 struct inherited {
     sigset_t mask;
     sigset_t ignored;
-    bool closed[3];   /* stdin, stdout, stderr: held by a placeholder now, which no child inherits */
-    int *descriptors; /* above 2 */
+    mode_t
+        creation_mask; /* ours is 077 from then on: what the caller's takes from files may be what we need */
+    bool closed[3];    /* stdin, stdout, stderr: held by a placeholder now, which no child inherits */
+    int *descriptors;  /* above 2 */
     size_t descriptor_count;
     struct tree children; /* from before an exec: not ours */
 };
