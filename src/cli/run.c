@@ -210,8 +210,8 @@ static int run(struct cli *cli, const struct args *args)
         status = run_fail(&err);
     else if (plan.detached)
         status = run_detached(cli, &plan, &inherited);
-    else
-        status = run_here(cli, &plan, &inherited, exit_code && strcmp(exit_code, "child") == 0);
+    else if (run_here(cli, &plan, &inherited, exit_code && strcmp(exit_code, "child") == 0, &status, &err))
+        status = run_fail(&err);
     free(plan.extra_environment);
     inherit_free(&inherited);
     return status;

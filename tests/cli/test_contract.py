@@ -61,6 +61,18 @@ class Refusals(Case):
         self.assertTrue(result.err.endswith("usage: supervise config show\n"), result.err)
 
 
+class Codes(Case):
+    def test_resume_that_begins_nothing_ends_as_other_verbs_do(self):
+        self.config("[store]\nbusy_timeout = \"100ms\"\n")
+        self.assert_code(3, self.run_supervise("--", "sh", "-c", "touch ran; exit 3"))
+        (self.work / "ran").unlink()
+        holder = self.lock()
+        self.assert_code(8, self.run_supervise("resume", "@last"))
+        holder.close()
+        self.assertFalse((self.work / "ran").exists())
+        self.assert_code(3, self.run_supervise("resume", "@last"))
+
+
 class Tables(Case):
     def test_what_never_started_is_not_shown_as_started(self):
         self.config("[queue]\nautostart = false\n")

@@ -14,9 +14,10 @@ void run_inherit(struct inherited *inherited);
  */
 enum capture run_capture(const char *capture, bool detached);
 
-/* Runs the plan and returns the wrapper's exit status; the child's whatever the outcome, with `child_status`.
- */
-int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited, bool child_status);
+/* Runs the plan; *status is the wrapper's exit status: with `child_status` the child's, whatever the outcome.
+ * -1 where nothing was begun. */
+int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited, bool child_status,
+             int *status, struct error *err);
 
 /*
  * The words of a command that the ledger keeps, byte for byte: from its JSON array, or from the exact bytes,
