@@ -143,7 +143,8 @@ static int follow(struct cli *cli, struct event_filter *filter, bool say_snapsho
         if (has_ended(cli, filter->execution, &ended, err) < 0 ||
             print_events(cli, filter, &printed, err) < 0)
             return -1;
-        if (fflush(stdout) != 0 || ended)
+        /* What was flushed in between has failed without a word of this. */
+        if (fflush(stdout) != 0 || ferror(stdout) || ended)
             return 0;
         if (cli_await_change(cli, NO_INT, err) < 0)
             return -1;

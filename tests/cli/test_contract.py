@@ -77,6 +77,16 @@ class Codes(Case):
         self.assert_code(3, self.run_supervise("resume", "@last"))
 
 
+class Streams(Case):
+    def test_a_feed_that_nobody_can_take_ends_however_much_there_is(self):
+        self.ok("session", "begin", "many")
+        self.ok("item", "done", *[f"item-{i}" for i in range(300)])
+        for since in range(0, 200, 10):
+            with self.subTest(since=since), open("/dev/full", "w") as full:
+                result = self.run_supervise("events", "-f", "--since", str(since), "many", stdout=full, deadline=10)
+                self.assertIn("cannot write to stdout", self.assert_code(1, result).err)
+
+
 class Tables(Case):
     def test_what_never_started_is_not_shown_as_started(self):
         self.config("[queue]\nautostart = false\n")
