@@ -87,6 +87,20 @@ class Streams(Case):
                 self.assertIn("cannot write to stdout", self.assert_code(1, result).err)
 
 
+class Ledger(Case):
+    def test_its_file_alone_is_a_ledger_from_the_start(self):
+        self.ok("--", "true")
+        copy = self.work / "copy.db"
+        copy.write_bytes(self.db.read_bytes())
+        self.assertEqual(self.sql("PRAGMA application_id")[0][0], int.from_bytes(copy.read_bytes()[68:72], "big"))
+        self.ok("--db", str(copy), "list")
+        with open(copy, "r+b") as file:
+            for page in range(4096, file.seek(0, 2), 4096):
+                file.seek(page)
+                file.write(b"\xff" * 64)
+        self.assert_code(7, self.run_supervise("--db", str(copy), "db", "check"))
+
+
 class Tables(Case):
     def test_what_never_started_is_not_shown_as_started(self):
         self.config("[queue]\nautostart = false\n")
