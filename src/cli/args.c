@@ -357,8 +357,9 @@ static int check_whole(struct parser *parser)
         return error_set(parser->err, ERR_USAGE, "too few words for %s; usage: supervise %s %s", verb->name,
                          verb->name, verb->synopsis);
     if (args->word_count > verb->words_max)
-        return error_set(parser->err, ERR_USAGE, "unexpected word \"%s\" for %s; usage: supervise %s %s",
-                         args->words[verb->words_max], verb->name, verb->name, verb->synopsis);
+        return error_set(parser->err, ERR_USAGE, "unexpected word \"%s\" for %s; usage: supervise %s%s%s",
+                         args->words[verb->words_max], verb->name, verb->name, *verb->synopsis ? " " : "",
+                         verb->synopsis);
     return 0;
 }
 

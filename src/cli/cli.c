@@ -116,7 +116,7 @@ int cli_resolve(struct cli *cli, const char *ref, struct execution **execution, 
     *session = NULL;
     /* What comes before a session's id in the order of REFs stays an execution. */
     if (strcmp(ref, "@last") != 0 && !ref_number(ref, &number)) {
-        if (uid_valid(ref) && execution_get(cli->ledger, ref, execution, err) < 0)
+        if (execution_get(cli->ledger, ref, execution, err) < 0)
             return -1;
         if (!*execution && session_get(cli->ledger, ref, session, err) < 0)
             return -1;

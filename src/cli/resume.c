@@ -189,7 +189,8 @@ static int go_on(struct cli *cli, const struct execution *last, struct inherited
         say_what(last, &choice, &plan);
         cli_ledger_close(
             cli); /* the wrapper opens its own, and nothing of SQLite may be open across its fork */
-        status = run_here(cli, &plan, inherited);
+        if (run_here(cli, &plan, inherited, &status, &err))
+            status = cli_fail(&err);
     }
     runner_free_words(choice.words);
     free(choice.why);

@@ -6,6 +6,8 @@
 #include <supervise/cli/runner.h>
 #include <supervise/cli/verbs.h>
 
+#include "session.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,12 +107,30 @@ static int extra_environment(const struct args *args, char ***list, struct error
     return 0;
 }
 
-/* NULL where it isn't configured: an existing session keeps its own, a new one is refused by the ledger. */
-static char *find_workflow(const struct settings *settings, const char *name)
+/* Whether there is that session; a ledger that can't be read is met again, and said, by the run itself. */
+static bool session_is_there(struct cli *cli, const char *id)
 {
-    const json_t *workflow = name ? json_object_get(settings->workflows, name) : NULL;
+    struct session *session = NULL;
+    struct error unread;
+    bool there =
+        cli_ledger(cli, LEDGER_READ, &unread) || session_get(cli->ledger, id, &session, &unread) || session;
 
-    return workflow ? json_dumps(workflow, JSON_COMPACT) : NULL;
+    session_free(session);
+    cli_ledger_close(cli);
+    return there;
+}
+
+/* One that isn't configured is refused for a new session alone: an existing one keeps its own definition. */
+static int find_workflow(struct cli *cli, const struct run_plan *plan, char **definition, struct error *err)
+{
+    const json_t *workflow;
+
+    if (!plan->workflow)
+        return 0;
+    workflow = session_workflow(cli, plan->workflow, err);
+    if (workflow)
+        *definition = json_dumps(workflow, JSON_COMPACT);
+    return workflow || (plan->session && session_is_there(cli, plan->session)) ? 0 : -1;
 }
 
 static int make_plan(struct cli *cli, const struct args *args, struct run_plan *plan, char **definition,
@@ -150,9 +170,9 @@ static int make_plan(struct cli *cli, const struct args *args, struct run_plan *
         args_duration(args, "watchdog", &plan->watchdog_ms, err) ||
         args_duration(args, "kill-after", &plan->kill_after_ms, err) || check_session(plan->session, err) ||
         check_checkpoint(plan, err) || check_name(plan->name, err) || check_directory(plan->cwd, err) ||
-        extra_environment(args, &plan->extra_environment, err))
+        extra_environment(args, &plan->extra_environment, err) || find_workflow(cli, plan, definition, err))
         return -1;
-    plan->workflow_definition = *definition = find_workflow(settings, plan->workflow);
+    plan->workflow_definition = *definition;
     return 0;
 }
 
@@ -194,8 +214,8 @@ static int run(struct cli *cli, const struct args *args)
         status = run_fail(&err);
     else if (plan.detached)
         status = run_detached(cli, &plan, &inherited);
-    else
-        status = run_here(cli, &plan, &inherited);
+    else if (run_here(cli, &plan, &inherited, &status, &err))
+        status = run_fail(&err);
     free(plan.extra_environment);
     inherit_free(&inherited);
     return status;

@@ -99,19 +99,18 @@ int run_fail(const struct error *err)
     return OURS;
 }
 
-int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited)
+int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited, int *status,
+             struct error *err)
 {
     struct run_result result;
-    struct error err;
-    int status;
 
-    if (run_execution(plan, inherited, NULL, NULL, &result, &err))
-        return run_fail(&err);
+    if (run_execution(plan, inherited, NULL, NULL, &result, err))
+        return -1;
     if (result.spawn_error)
         say_error("%s", result.spawn_error);
     else
         summarise(cli, &result);
-    status = exit_status(cli, plan, &result);
+    *status = exit_status(cli, plan, &result);
     run_result_free(&result);
-    return status;
+    return 0;
 }

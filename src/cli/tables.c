@@ -13,18 +13,19 @@ void executions_table_row(struct cli *cli, struct table *table, const struct exe
     const char *label = outcome_label(execution, execution_standing(cli, execution), &style);
     bool finished = execution->finished_at != NO_INT;
     AUTOFREE char *number = mem_printf("%lld", (long long)execution->id);
-    AUTOFREE char *since =
-        words_age(execution->started_at != NO_INT ? execution->started_at : execution->queued_at);
+    bool started = execution->started_at != NO_INT;
+    AUTOFREE char *since = words_age(started ? execution->started_at : execution->queued_at);
     AUTOFREE char *took = words_took(execution);
     AUTOFREE char *command = words_command(execution->command);
-    bool queued = !finished && execution->started_at == NO_INT;
+    bool queued = !finished && !started;
     AUTOFREE char *why = queued ? queued_why(cli, execution) : NULL;
 
     table_cell(table, number, NULL);
     table_cell(table, label, style);
     table_cell(table, execution->name, NULL);
     table_cell(table, execution->session, NULL);
-    table_cell(table, since, NULL);
+    table_cell(table, started ? NULL : since, NULL);
+    table_cell(table, started ? since : NULL, NULL);
     table_cell(table, took, NULL);
     table_cell(table, finished ? NULL : queued ? why : execution->status_text, NULL);
     table_cell(table, command, NULL);
@@ -33,9 +34,9 @@ void executions_table_row(struct cli *cli, struct table *table, const struct exe
 struct table *executions_table_new(void)
 {
     static const struct column columns[] = {
-        {"#", YIELDS_LAST},       {"STATE", YIELDS_LAST},    {"NAME", YIELDS_NEXT},
-        {"SESSION", YIELDS_NEXT}, {"STARTED", YIELDS_LAST},  {"TOOK", YIELDS_LAST},
-        {"STATUS", YIELDS_NEXT},  {"COMMAND", YIELDS_FIRST}, {NULL, YIELDS_LAST},
+        {"#", YIELDS_LAST},        {"STATE", YIELDS_LAST},   {"NAME", YIELDS_NEXT}, {"SESSION", YIELDS_NEXT},
+        {"QUEUED", YIELDS_LAST},   {"STARTED", YIELDS_LAST}, {"TOOK", YIELDS_LAST}, {"STATUS", YIELDS_NEXT},
+        {"COMMAND", YIELDS_FIRST}, {NULL, YIELDS_LAST},
     };
 
     return table_new(columns);

@@ -254,9 +254,13 @@ static int check_together(const struct settings *settings, struct error *err)
 
     if (!settings->sweep_stalled_after || settings->sweep_stalled_after > settings->sweep_heartbeat_interval)
         return 0;
+    if (stalled)
+        return error_set(err, ERR_INVALID,
+                         "%s: sweep.stalled_after must be longer than sweep.heartbeat_interval (%s)", stalled,
+                         heartbeat ? heartbeat : "built-in");
     return error_set(err, ERR_INVALID,
-                     "%s: sweep.stalled_after must be longer than sweep.heartbeat_interval (%s)",
-                     stalled ? stalled : heartbeat, stalled && heartbeat ? heartbeat : "built-in");
+                     "%s: sweep.heartbeat_interval must be shorter than sweep.stalled_after (built-in)",
+                     heartbeat);
 }
 
 static int set_ledger(struct settings *settings, const char *path, const char *origin, struct error *err)

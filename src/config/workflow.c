@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <supervise/base/buf.h>
+#include <supervise/base/text.h>
 #include <supervise/domain/id.h>
 #include <supervise/domain/phases.h>
 #include <supervise/domain/step.h>
@@ -84,15 +85,20 @@ static json_t *phases_of(const struct reading *reading)
 
 static int check_phase(const struct reading *reading, const struct toml *phase)
 {
+    const char *names[PHASES_MAX + 1] = {NULL}, *nearest;
     AUTOBUF struct buf all = {0};
     const json_t *known;
     size_t i;
 
     if (strings_contain(phases_of(reading), phase->as.string.data))
         return 0;
-    json_array_foreach(phases_of(reading), i, known)
-        buf_printf(&all, "%s%s", i ? ", " : "", json_string_value(known));
-    return fail(reading, phase->line, "unknown phase \"%s\"; its phases are: %s", phase->as.string.data,
+    json_array_foreach(phases_of(reading), i, known) {
+        names[i] = json_string_value(known);
+        buf_printf(&all, "%s%s", i ? ", " : "", names[i]);
+    }
+    nearest = text_nearest(phase->as.string.data, names);
+    return fail(reading, phase->line, "unknown phase \"%s\"%s%s%s; its phases are: %s", phase->as.string.data,
+                nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "",
                 all.len ? all.data : "none");
 }
 

@@ -341,6 +341,7 @@ static bool is_session_id(const char *ref)
     return !session_id_fault(ref);
 }
 
+/* A UID too: those that are made look alike, one that was written by hand need not. */
 static bool is_any(const char *ref)
 {
     return *ref != '\0';
@@ -353,7 +354,7 @@ static const struct {
 } meanings[] = {
     {is_last, "id = (SELECT max(id) FROM executions) AND ?1 = '@last'", true},
     {is_number, "id = CAST(ltrim(?1, '#') AS INTEGER)", true},
-    {uid_valid, "uid = ?1", true},
+    {is_any, "uid = ?1", true},
     {is_session_id, "session = ?1", true},
     {ref_uid_prefix, "uid >= ?1 AND uid < ?1 || '{'", false},
     {is_any, "name = ?1", true},
@@ -389,6 +390,20 @@ static int choose(const char *ref, bool newest, bool prefer_open, struct executi
     return 0;
 }
 
+/* A session's id is not taken for anything that comes after it in the order of REFs. */
+static int refuse_session(struct ledger *ledger, const char *ref, struct error *err)
+{
+    int64_t there;
+
+    if (sql_integer(ledger, err, &there, "SELECT 1 FROM sessions WHERE id = ?", "t", ref))
+        return -1;
+    return there == NO_INT ? 0
+                           : error_set(err, ERR_NOT_FOUND,
+                                       "session %s has no execution yet; `supervise --session %s -- COMMAND` "
+                                       "makes one",
+                                       ref, ref);
+}
+
 int execution_resolve(struct ledger *ledger, const char *ref, bool prefer_open, struct execution **execution,
                       struct error *err)
 {
@@ -412,6 +427,8 @@ int execution_resolve(struct ledger *ledger, const char *ref, bool prefer_open, 
                              "there is no execution yet; `supervise -- COMMAND` makes one");
         if (is_number(ref))
             break;
+        if (meanings[i].fits == is_session_id && refuse_session(ledger, ref, err))
+            return -1;
     }
     return error_set(err, ERR_NOT_FOUND, "no execution \"%s\"; `supervise list` shows them", shown);
 }

@@ -78,8 +78,13 @@ int ledger_migrate(struct ledger *ledger, struct error *err)
         return -1;
     if (version > 0 && version < NEWEST && copy_aside(ledger, version, err))
         return -1;
+    if (version >= NEWEST)
+        return 0;
     for (; version < NEWEST; version++)
         if (migrate_from(ledger, version, err))
             return -1;
+    /* Else the file alone, as someone copies it or looks at its header, would be no ledger for a long time.
+     * What hinders this leaves all in the -wal, where it is as good. */
+    sqlite3_wal_checkpoint_v2(ledger->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     return 0;
 }

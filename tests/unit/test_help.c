@@ -274,6 +274,23 @@ static void the_manual_has_no_verb_that_is_none(void **state)
             assert_non_null(verb_find(line + 4));
 }
 
+/* One that is left open indents all that follows. */
+static void every_list_of_the_manual_ends_in_its_section(void **state)
+{
+    AUTOFREE char *text = read_manual();
+    char *rest = NULL;
+    int open = 0;
+
+    (void)state;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        open += strncmp(line, ".Bl", 3) == 0;
+        open -= strcmp(line, ".El") == 0;
+        if (open && (strncmp(line, ".Ss ", 4) == 0 || strncmp(line, ".Sh ", 4) == 0))
+            fail_msg("%s: a list is still open at \"%s\"", manual, line);
+    }
+    assert_int_equal(0, open);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +301,7 @@ int main(void)
         cmocka_unit_test(help_of_a_group_names_its_verbs_alone),
         cmocka_unit_test(the_manual_has_every_verb_with_its_synopsis_and_its_options),
         cmocka_unit_test(the_manual_has_no_verb_that_is_none),
+        cmocka_unit_test(every_list_of_the_manual_ends_in_its_section),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -504,8 +504,8 @@ static void a_fault_is_one_line_with_file_line_and_what_was_expected(void **stat
         {"sweep.stalled_after = '30s'",
          "t.toml:1: sweep.stalled_after must be longer than sweep.heartbeat_interval "
          "(built-in)"},
-        {"\nsweep.heartbeat_interval = '15m'", "t.toml:2: sweep.stalled_after must be longer than "
-                                               "sweep.heartbeat_interval (built-in)"},
+        {"\nsweep.heartbeat_interval = '15m'", "t.toml:2: sweep.heartbeat_interval must be shorter than "
+                                               "sweep.stalled_after (built-in)"},
         {"queue.slots = 0", "t.toml:1: queue.slots: expected 1 to 1024, found 0"},
         {"agents.resume_prompt = ''", "t.toml:1: agents.resume_prompt: expected a text, found \"\""},
         {"agent.x.reume = []", "t.toml:1: unknown key \"reume\" in [agent.x]; did you mean \"resume\"?"},

@@ -14,8 +14,9 @@ void run_inherit(struct inherited *inherited);
  */
 enum capture run_capture(const char *capture, bool detached);
 
-/* Runs the plan and returns the wrapper's exit status. */
-int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited);
+/* Runs the plan; *status is the wrapper's exit status. -1 where nothing was begun. */
+int run_here(struct cli *cli, const struct run_plan *plan, struct inherited *inherited, int *status,
+             struct error *err);
 
 /*
  * The words of a command that the ledger keeps, byte for byte: from its JSON array, or from the exact bytes,
