@@ -112,11 +112,10 @@ static int has_ended(struct cli *cli, const char *uid, bool *ended, struct error
 }
 
 /*
- * The first line for programs that want it: what they read of the ledger from then on takes account of every
- * event up to that number. Another ledger in its place begins again, with another such line.
+ * The first line for programs: what they read of the ledger from then on takes account of every event up to
+ * that number. Another ledger in its place begins again, with another such line.
  */
-static int begin_snapshot(struct cli *cli, struct event_filter *filter, bool said, int64_t *snapshot,
-                          struct error *err)
+static int begin_snapshot(struct cli *cli, struct event_filter *filter, int64_t *snapshot, struct error *err)
 {
     int64_t newest;
 
@@ -124,20 +123,20 @@ static int begin_snapshot(struct cli *cli, struct event_filter *filter, bool sai
         return -1;
     if (newest < *snapshot)
         filter->after = 0;
-    if (said && (*snapshot == NO_INT || newest < *snapshot))
+    if (cli->json && (*snapshot == NO_INT || newest < *snapshot))
         printf("{\"snapshot\":%lld}\n", (long long)newest);
     *snapshot = newest;
     return 0;
 }
 
-static int follow(struct cli *cli, struct event_filter *filter, bool say_snapshot, struct error *err)
+static int follow(struct cli *cli, struct event_filter *filter, struct error *err)
 {
     int64_t snapshot = NO_INT;
     size_t printed = 0;
     bool ended;
 
     for (;;) {
-        if (begin_snapshot(cli, filter, say_snapshot, &snapshot, err))
+        if (begin_snapshot(cli, filter, &snapshot, err))
             return -1;
         /* Asked before the events are read: an end between the two is then seen in the next turn. */
         if (has_ended(cli, filter->execution, &ended, err) < 0 ||
@@ -162,13 +161,6 @@ static int print_once(struct cli *cli, struct event_filter *filter, struct error
     return 0;
 }
 
-static int check_snapshot(const struct cli *cli, const struct args *args, struct error *err)
-{
-    if (!args_has(args, "snapshot") || (cli->json && args_has(args, "follow")))
-        return 0;
-    return error_set(err, ERR_USAGE, "--snapshot goes with --follow and --json: it is a line for programs");
-}
-
 static int run_events(struct cli *cli, const struct args *args)
 {
     struct event_filter filter = {0};
@@ -177,24 +169,22 @@ static int run_events(struct cli *cli, const struct args *args)
     struct error err;
     int result;
 
-    if (check_snapshot(cli, args, &err) < 0 || args_integer(args, "since", 0, &filter.after, &err) < 0 ||
-        cli_ledger(cli, LEDGER_READ, &err) < 0)
+    if (args_integer(args, "since", 0, &filter.after, &err) < 0 || cli_ledger(cli, LEDGER_READ, &err) < 0)
         return cli_fail(&err);
     if (args->word_count > 0 && cli_resolve(cli, args->words[0], &execution, &session, &err) < 0)
         return cli_fail(&err);
     filter.execution = execution ? execution->uid : NULL;
     filter.session = session ? session->id : NULL;
-    result = args_has(args, "follow") ? follow(cli, &filter, args_has(args, "snapshot"), &err)
-                                      : print_once(cli, &filter, &err);
+    result = args_has(args, "follow") ? follow(cli, &filter, &err) : print_once(cli, &filter, &err);
     execution_free(execution);
     session_free(session);
     return result < 0 ? cli_fail(&err) : 0;
 }
 
 static const struct option options[] = {
-    {'f', "follow", NULL, "go on with what comes; for one execution, until it has ended"},
+    {'f', "follow", NULL,
+     "go on with what comes; for one execution, until it has ended; with --json first {\"snapshot\": ID}"},
     {0, "since", "ID", "only those after the event of this number"},
-    {0, "snapshot", NULL, "with --follow and --json: first {\"snapshot\": ID}, as of which event it begins"},
     {0, NULL, NULL, NULL},
 };
 

@@ -56,10 +56,6 @@ class Refusals(Case):
         result = self.assert_code(7, self.run_supervise("list"))
         self.assertIn("supervise.toml:2: sweep.stalled_after must be longer than sweep.heartbeat_interval (built-in)", result.err)
 
-    def test_a_snapshot_is_for_programs_that_follow(self):
-        for words in (["--snapshot"], ["-f", "--snapshot"], ["--json", "--snapshot"]):
-            self.assert_code(2, self.run_supervise("events", *words))
-
     def test_the_usage_of_a_verb_without_words_ends_where_it_ends(self):
         result = self.assert_code(2, self.run_supervise("config", "show", "this"))
         self.assertTrue(result.err.endswith("usage: supervise config show\n"), result.err)

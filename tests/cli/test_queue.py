@@ -360,7 +360,7 @@ class Following(QueueCase):
         def lines(reader):
             return [json.loads(line) for line in reader.out.splitlines() if line.endswith("}")]
 
-        reader = self.start("events", "-f", "--json", "--snapshot")
+        reader = self.start("events", "-f", "--json")
         reader.wait_out("snapshot")
         self.assertEqual([{"snapshot": 0}], lines(reader))
         reader.kill(signal.SIGTERM)
@@ -368,7 +368,7 @@ class Following(QueueCase):
 
         seen, last = [], 0
         for _ in range(4):
-            reader = self.start("events", "-f", "--json", "--snapshot", "--since", str(last))
+            reader = self.start("events", "-f", "--json", "--since", str(last))
             self.ok("--", "true")
             reader.wait_out("execution_finished")
             self.ok("--", "true")  # nobody reads this one's
@@ -391,7 +391,7 @@ class Following(QueueCase):
     def test_another_ledger_in_its_place_begins_again(self):
         for _ in range(3):
             self.ok("--", "true")
-        reader = self.start("events", "-f", "--json", "--snapshot")
+        reader = self.start("events", "-f", "--json")
         reader.until(lambda: reader.out.count("execution_finished") == 3, "all that is there")
         other = self.dir / "other.db"
         self.ok("--db", str(other), "--", "true")
