@@ -124,7 +124,7 @@ static int begin_snapshot(struct cli *cli, struct event_filter *filter, int64_t 
     if (newest < *snapshot)
         filter->after = 0;
     if (cli->json && (*snapshot == NO_INT || newest < *snapshot))
-        printf("{\"snapshot\":%lld}\n", (long long)newest);
+        printf("{\"type\":\"snapshot\",\"snapshot\":%lld}\n", (long long)newest);
     *snapshot = newest;
     return 0;
 }

@@ -306,7 +306,7 @@ class Events(Case):
         self.assert_code(3, self.run_supervise("--", "sh", "-c", "exit 3"))
         follower.until(lambda: follower.out.count("execution_finished") == 2, "event of the other")
         snapshot, *lines = [json.loads(line) for line in follower.out.splitlines()]
-        self.assertEqual({"snapshot": 2}, snapshot)
+        self.assertEqual({"type": "snapshot", "snapshot": 2}, snapshot)
         self.assertEqual(sorted({line["id"] for line in lines}), [line["id"] for line in lines], "each once, in order")
         follower.kill(signal.SIGTERM)
         follower.finish()

@@ -362,7 +362,7 @@ class Following(QueueCase):
 
         reader = self.start("events", "-f", "--json")
         reader.wait_out("snapshot")
-        self.assertEqual([{"snapshot": 0}], lines(reader))
+        self.assertEqual([{"type": "snapshot", "snapshot": 0}], lines(reader))
         reader.kill(signal.SIGTERM)
         reader.finish()
 
@@ -399,7 +399,7 @@ class Following(QueueCase):
         for end in ("-wal", "-shm"):
             self.db.with_name(self.db.name + end).unlink()
         os.rename(other, self.db)
-        reader.until(lambda: reader.out.count("snapshot") == 2, "a new snapshot")
+        reader.until(lambda: reader.out.count('"type":"snapshot"') == 2, "a new snapshot")
         reader.until(lambda: reader.out.count("execution_finished") == 4, "what is in the other")
         reader.kill(signal.SIGTERM)
         reader.finish()
