@@ -57,7 +57,8 @@ static void print_added(struct cli *cli, const struct execution_start *start,
     fflush(stdout); /* the daemon must not be waited for by who reads it */
 }
 
-static void say_added(struct cli *cli, const char *uid, int64_t number, const char *cancelled)
+static void say_added(struct cli *cli, const struct queue_request *request, int64_t number,
+                      const char *cancelled)
 {
     AUTOFREE char *words = NULL;
     struct predecessor predecessor;
@@ -67,7 +68,8 @@ static void say_added(struct cli *cli, const char *uid, int64_t number, const ch
         say("#%" PRId64 " is cancelled at once, and will not run: %s", number, cancelled);
         return;
     }
-    if (queue_waits_for(cli->ledger, uid, &predecessor, &ignored) == 1)
+    if (request->after_count > 0 &&
+        queue_waits_for(cli->ledger, request->start.uid, &predecessor, &ignored) == 1)
         words = after_words(&predecessor);
     say("#%" PRId64 " is queued%s%s", number, words ? "; it waits for " : "", words ? words : "");
 }
@@ -90,7 +92,7 @@ static int add(struct cli *cli, struct queue_request request, struct error *err)
     if (queue_add(cli->ledger, &request, &begun, &cancelled, err))
         return -1;
     print_added(cli, &request.start, &begun);
-    say_added(cli, uid, begun.id, cancelled);
+    say_added(cli, &request, begun.id, cancelled);
     free(begun.session);
     if (!cancelled)
         queued_see_to_daemon(cli);

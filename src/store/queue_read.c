@@ -19,19 +19,19 @@ int queue_list(struct ledger *ledger, struct execution_list *list, struct error 
     return statement ? executions_load(ledger, statement, list, err) : -1;
 }
 
+static const char STANDING[] =
+    "SELECT " PAUSED ", EXISTS (SELECT 1 FROM queue), (SELECT count(*) FROM executions INDEXED BY"
+    " executions_from_queue WHERE queued_at IS NOT NULL AND started_at IS NOT NULL AND finished_at IS NULL)";
+
 int queue_standing(struct ledger *ledger, struct queue_standing *standing, struct error *err)
 {
-    int64_t paused, waits;
+    AUTOSTMT sqlite3_stmt *statement = sql_bind(ledger, err, STANDING, "");
 
-    if (sql_integer(ledger, err, &paused, "SELECT " PAUSED, "") ||
-        sql_integer(ledger, err, &waits, "SELECT EXISTS (SELECT 1 FROM queue) AND NOT " PAUSED, "") ||
-        sql_integer(ledger, err, &standing->running,
-                    "SELECT count(*) FROM executions INDEXED BY executions_from_queue WHERE queued_at IS NOT "
-                    "NULL AND started_at IS NOT NULL AND finished_at IS NULL",
-                    ""))
+    if (!statement || sql_step(ledger, statement, err) < 0)
         return -1;
-    standing->paused = paused == 1;
-    standing->waits = waits == 1;
+    standing->paused = sqlite3_column_int(statement, 0);
+    standing->waits = !standing->paused && sqlite3_column_int(statement, 1);
+    standing->running = sqlite3_column_int64(statement, 2);
     return 0;
 }
 
@@ -70,6 +70,16 @@ int queue_get(struct ledger *ledger, const char *uid, struct queued *queued, str
         return -1;
     if (step > 0)
         sql_load(statement, queued_fields, QUEUED_FIELDS, queued);
+    return 0;
+}
+
+int queue_holds(struct ledger *ledger, const char *uid, bool *holds, struct error *err)
+{
+    int64_t held;
+
+    if (sql_integer(ledger, err, &held, "SELECT 1 FROM queue WHERE execution = ?", "t", uid))
+        return -1;
+    *holds = held == 1;
     return 0;
 }
 

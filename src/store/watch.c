@@ -25,19 +25,19 @@ int ledger_watch_open(const char *ledger_path)
 
 bool ledger_watch_read(int watch, const char *ledger_path)
 {
-    _Alignas(struct inotify_event) char events[4096];
+    _Alignas(struct inotify_event) char events[16384];
     const char *slash = strrchr(ledger_path, '/'), *name = slash ? slash + 1 : ledger_path;
     bool touched = false;
-    ssize_t length;
+    ssize_t length = read(watch, events, sizeof events);
 
-    while ((length = read(watch, events, sizeof events)) > 0)
-        for (ssize_t at = 0; at < length;) {
-            const struct inotify_event *event = (const struct inotify_event *)(events + at);
+    /* No more than that at a time: somebody may be writing there faster than it can be read. */
+    for (ssize_t at = 0; at < length;) {
+        const struct inotify_event *event = (const struct inotify_event *)(events + at);
 
-            /* Without a name it is about the directory itself, or some were lost. */
-            touched = touched || event->len == 0 || strncmp(event->name, name, strlen(name)) == 0;
-            at += (ssize_t)(sizeof *event + event->len);
-        }
+        /* Without a name it is about the directory itself, or some were lost. */
+        touched = touched || event->len == 0 || strncmp(event->name, name, strlen(name)) == 0;
+        at += (ssize_t)(sizeof *event + event->len);
+    }
     return touched;
 }
 

@@ -26,7 +26,7 @@
 #include <supervise/supervisor/sweeper.h>
 #include <supervise/supervisor/unsupervised.h>
 
-enum { BUSY_MS = 200, TICK_MS = 1000, SETTLE_MAX_MS = 64 };
+enum { BUSY_MS = 200, TICK_MS = 1000, SETTLE_MIN_MS = 1, SETTLE_MAX_MS = 64 };
 
 struct daemon {
     const struct daemon_plan *plan;
@@ -35,11 +35,13 @@ struct daemon {
     struct ledger *ledger; /* NULL: it can't be used at present */
     struct unsupervised *unsupervised;
     int lock, watch;
-    int64_t version; /* of the ledger at the last look */
+    int64_t version;    /* of the ledger at the last look */
+    int64_t supervised; /* at the last look for commands without supervisor */
     struct slots slots;
     bool sweep_due;       /* the last one could not be done */
     bool folded;          /* no environment of what has started is left in the -wal */
     bool filled;          /* all that was due has been started once */
+    bool ticked;          /* more is looked for than what can be started */
     int64_t idle_since;   /* awake; 0: it isn't idle */
     char *trouble;        /* what was said last of the ledger; NULL: it is well */
     struct error *failed; /* why it ended, in `result` -1 */
@@ -215,12 +217,15 @@ static int look_into(struct daemon *daemon, struct error *err)
 {
     size_t busy = 0, slots = (size_t)daemon->plan->settings->queue_slots;
 
-    int64_t version = ledger_version(daemon->ledger);
-
-    /* Another's sweep may have found a command without supervisor. */
-    if (version != daemon->version && unsupervised_watch(daemon->unsupervised, err))
-        return -1;
-    daemon->version = version;
+    daemon->version = ledger_version(daemon->ledger);
+    /* Another's sweep may have found a command without supervisor. To look asks each supervisor that there
+     * is. */
+    if (daemon->ticked && daemon->supervised != daemon->version) {
+        if (unsupervised_watch(daemon->unsupervised, err))
+            return -1;
+        daemon->supervised = daemon->version;
+    }
+    daemon->ticked = false;
     if (queue_settle(daemon->ledger, err))
         return -1;
     if (!(daemon->plan->once && daemon->filled) &&
@@ -250,28 +255,53 @@ static void look(struct daemon *daemon)
 
 static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 {
+    struct daemon *daemon = watcher->data;
+
     (void)loop;
     (void)events;
-    look(watcher->data);
+    daemon->ticked = true;
+    look(daemon);
+}
+
+static void watch_writes(struct daemon *daemon)
+{
+    ev_timer_stop(daemon->loop, &daemon->on_settle);
+    if (daemon->watch >= 0)
+        ev_io_start(daemon->loop, &daemon->on_write);
 }
 
 /*
- * Something is being written: what it is can be seen only a moment later, so the version is asked for, with
- * growing pauses, until it has changed.
+ * Something is being written: what it is can be seen only a moment later. So the version is asked for, with
+ * growing pauses, until nothing more is written, and meanwhile nobody tells us of each page. While our own
+ * wrappers take all slots there is no hurry: what they write would wake us without end.
  */
+static void await_writes(struct daemon *daemon)
+{
+    bool full = slots_full(&daemon->slots, (size_t)daemon->plan->settings->queue_slots);
+
+    ev_io_stop(daemon->loop, &daemon->on_write);
+    daemon->on_settle.repeat = (full ? SETTLE_MAX_MS : SETTLE_MIN_MS) / 1000.0;
+    ev_timer_again(daemon->loop, &daemon->on_settle);
+}
+
 static void on_settle(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     struct daemon *daemon = watcher->data;
+    bool more = ledger_watch_read(daemon->watch, daemon->plan->settings->store_path);
+    bool changed = daemon->ledger && ledger_version(daemon->ledger) != daemon->version;
 
     (void)events;
-    if (!daemon->ledger || ledger_version(daemon->ledger) != daemon->version) {
-        ev_timer_stop(loop, watcher);
+    if (changed || !daemon->ledger)
         look(daemon);
+    if (!daemon->ledger) {
+        watch_writes(daemon);
+    } else if (changed || more) {
+        await_writes(daemon);
     } else if (watcher->repeat * 1000 < SETTLE_MAX_MS) {
         watcher->repeat *= 2;
         ev_timer_again(loop, watcher);
     } else {
-        ev_timer_stop(loop, watcher);
+        watch_writes(daemon);
     }
 }
 
@@ -279,24 +309,22 @@ static void on_write(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct daemon *daemon = watcher->data;
 
+    (void)loop;
     (void)events;
-    if (!ledger_watch_read(daemon->watch, daemon->plan->settings->store_path))
-        return;
-    daemon->on_settle.repeat = 0.001;
-    ev_timer_again(loop, &daemon->on_settle);
+    if (ledger_watch_read(daemon->watch, daemon->plan->settings->store_path))
+        await_writes(daemon);
 }
 
 static void rewatch(struct daemon *daemon)
 {
     daemon->unsupervised = unsupervised_new(daemon->loop, daemon->ledger);
-    daemon->version = NO_INT; /* each connection counts from the same number */
+    daemon->version = daemon->supervised = NO_INT; /* each connection counts from the same number */
     ev_io_stop(daemon->loop, &daemon->on_write);
     fd_close(&daemon->watch);
     daemon->watch = ledger_watch_open(daemon->plan->settings->store_path);
-    if (daemon->watch < 0)
-        return;
-    ev_io_set(&daemon->on_write, daemon->watch, EV_READ);
-    ev_io_start(daemon->loop, &daemon->on_write);
+    if (daemon->watch >= 0)
+        ev_io_set(&daemon->on_write, daemon->watch, EV_READ);
+    watch_writes(daemon);
 }
 
 /* Where it can't be done now, each look tries again. */
@@ -327,6 +355,8 @@ static void on_child(struct ev_loop *loop, ev_child *watcher, int events)
     if (WIFSIGNALED(watcher->rstatus)) /* it may have left its row to be settled */
         sweep(daemon);
     look(daemon);
+    if (ev_is_active(&daemon->on_settle))
+        await_writes(daemon); /* a slot may be free now */
 }
 
 static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)

@@ -67,12 +67,23 @@ static void forget_delay(struct slots *slots, const char *uid)
         *delay = slots->delays[--slots->delay_count];
 }
 
-/* How many slots are taken: by wrappers of ours, and by those that an earlier daemon started. */
-static int count_busy(const struct slots *slots, struct ledger *ledger, size_t *busy, struct error *err)
+bool slots_full(const struct slots *slots, size_t count)
+{
+    return slots->wrapper_count >= count;
+}
+
+/*
+ * How many slots are taken: by wrappers of ours, and by those that an earlier daemon started. Where ours
+ * alone take them all, the others aren't asked for.
+ */
+static int count_busy(const struct slots *slots, struct ledger *ledger, size_t count, size_t *busy,
+                      struct error *err)
 {
     struct execution_list running;
 
     *busy = slots->wrapper_count;
+    if (slots_full(slots, count))
+        return 0;
     if (queue_running(ledger, &running, err))
         return -1;
     for (size_t i = 0; i < running.count; i++)
@@ -109,7 +120,7 @@ int slots_fill(struct slots *slots, struct ledger *ledger, size_t count, size_t 
 {
     struct queued queued;
 
-    if (count_busy(slots, ledger, busy, err))
+    if (count_busy(slots, ledger, count, busy, err))
         return -1;
     for (; *busy < count; ++*busy) {
         if (queue_next(ledger, may_start, slots, &queued, err))
@@ -126,17 +137,16 @@ int slots_fill(struct slots *slots, struct ledger *ledger, size_t count, size_t 
 static void look_whether_it_began(struct slots *slots, struct ledger *ledger, const struct wrapper *wrapper,
                                   int status)
 {
-    struct queued queued = {0};
     struct error err;
     int64_t delay;
+    bool waits;
 
-    if (!ledger || queue_get(ledger, wrapper->uid, &queued, &err))
+    if (!ledger || queue_holds(ledger, wrapper->uid, &waits, &err))
         return;
-    if (!queued.uid) {
+    if (!waits) {
         forget_delay(slots, wrapper->uid);
         return;
     }
-    queued_free(&queued);
     delay = put_off(slots, wrapper->uid);
     if (status != 0)
         say_warning("the wrapper of #%lld ended before it began (%s %d); it is tried again in %llds",
@@ -161,14 +171,9 @@ bool slots_ended(struct slots *slots, struct ledger *ledger, pid_t pid, int stat
 int slots_wait(const struct slots *slots, struct ledger *ledger, bool *waits, struct error *err)
 {
     *waits = false;
-    for (size_t i = 0; i < slots->wrapper_count && !*waits; i++) {
-        struct queued queued;
-
-        if (queue_get(ledger, slots->wrappers[i].uid, &queued, err))
+    for (size_t i = 0; i < slots->wrapper_count && !*waits; i++)
+        if (queue_holds(ledger, slots->wrappers[i].uid, waits, err))
             return -1;
-        *waits = queued.uid != NULL;
-        queued_free(&queued);
-    }
     return 0;
 }
 

@@ -18,6 +18,9 @@ struct slots {
     size_t delay_count;
 };
 
+/* Whether wrappers of ours take that many slots, so that nothing can be started before one of them ends. */
+bool slots_full(const struct slots *slots, size_t count);
+
 /* Starts what is due, up to `count` at a time in all; *busy is how many slots are taken then. */
 int slots_fill(struct slots *slots, struct ledger *ledger, size_t count, size_t *busy, struct error *err);
 

@@ -4,6 +4,7 @@ import os
 import pathlib
 import signal
 import socket
+import time
 import unittest
 
 from harness import alive, number_in, state_of, wait_for
@@ -63,6 +64,37 @@ class Starting(QueueCase):
             return [pid for pid in found if state_of(pid)]
 
         wait_for(lambda: not children(), "no child, dead or alive")
+
+    def test_what_is_written_while_all_slots_are_taken_hardly_wakes_it(self):
+        daemon = self.daemon()
+        self.add("--", "sh", "-c", "echo $$ >begun; until test -e go; do sleep 0.02; done")
+        number_in(self.work / "begun")
+
+        def times_woken():
+            status = pathlib.Path(f"/proc/{daemon.pid}/status").read_text()
+            return int(status.split("\nvoluntary_ctxt_switches:")[1].split()[0])
+
+        before, since = times_woken(), time.monotonic()
+        for number in range(50):
+            self.add("--", "true")
+        woken, took = times_woken() - before, time.monotonic() - since
+        self.assertLess(woken, 20 + 20 * took, f"each of the 50 is written in more than ten pages; {took} s")
+        (self.work / "go").touch()
+        self.assertEqual({"success"}, {row["outcome"] for row in self.all_ended()})
+
+    def test_what_waited_for_a_failure_is_cancelled_while_all_slots_are_taken(self):
+        self.daemon()
+        self.add("--", "sh", "-c", "echo $$ >begun; until test -e go; do sleep 0.02; done")
+        number_in(self.work / "begun")
+        first = self.start("--", "sh", "-c", "until test -e fail; do sleep 0.02; done; exit 3")
+        wait_for(lambda: len(self.rows()) == 2, "the one that is to fail")
+        self.add("--after", "2", "--", "true")
+        (self.work / "fail").touch()
+        self.assertEqual(3, first.finish().code)
+        wait_for(lambda: self.row("3")["outcome"] == "cancelled", "the end of what waited")
+        self.assertEqual("running", self.row("1")["state"])
+        (self.work / "go").touch()
+        self.all_ended()
 
     def test_once_sweeps_starts_what_is_due_and_returns(self):
         self.queue_settings(slots=2)

@@ -191,6 +191,40 @@ static void it_goes_in_order_and_the_order_can_be_changed(void **state)
     assert_queue(world, "a c b ");
 }
 
+static void assert_standing(struct world *world, bool paused, bool waits, int64_t running)
+{
+    struct queue_standing standing;
+    struct error err;
+
+    assert_int_equal(queue_standing(world->ledger, &standing, &err), 0);
+    assert_int_equal(standing.paused, paused);
+    assert_int_equal(standing.waits, waits);
+    assert_int_equal(standing.running, running);
+}
+
+static void how_it_stands_is_told(void **state)
+{
+    struct world *world = *state;
+    struct error err;
+    bool changed, holds;
+
+    assert_standing(world, false, false, 0);
+    add(world, "a", NULL);
+    add(world, "b", NULL);
+    assert_standing(world, false, true, 0);
+    assert_int_equal(queue_pause(world->ledger, true, &changed, &err), 0);
+    assert_standing(world, true, false, 0);
+    assert_int_equal(queue_pause(world->ledger, false, &changed, &err), 0);
+    assert_int_equal(claim(world, "a", &err), 0);
+    assert_standing(world, false, true, 1);
+    assert_int_equal(queue_holds(world->ledger, "a", &holds, &err), 0);
+    assert_false(holds);
+    assert_int_equal(queue_holds(world->ledger, "b", &holds, &err), 0);
+    assert_true(holds);
+    assert_int_equal(queue_remove(world->ledger, "b", &err), 0);
+    assert_standing(world, false, false, 1);
+}
+
 static void what_is_claimed_is_claimed_once_and_its_environment_is_gone(void **state)
 {
     struct world *world = *state;
@@ -367,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_comes_before_decides),
         WITH_LEDGER(it_goes_in_order_and_the_order_can_be_changed),
+        WITH_LEDGER(how_it_stands_is_told),
         WITH_LEDGER(what_is_claimed_is_claimed_once_and_its_environment_is_gone),
         WITH_LEDGER(nothing_is_claimed_out_of_turn),
         WITH_LEDGER(what_waits_goes_on_after_a_success_and_is_cancelled_after_a_failure),

@@ -69,6 +69,9 @@ void queued_free(struct queued *queued); /* what it owns, not itself */
 /* What waits by that UID; queued->uid is NULL where nothing does. */
 int queue_get(struct ledger *ledger, const char *uid, struct queued *queued, struct error *err);
 
+/* Whether it waits still. */
+int queue_holds(struct ledger *ledger, const char *uid, bool *holds, struct error *err);
+
 /*
  * The first that is due and that `may` allows; queued->uid is NULL where there is none. Due is what waits for
  * nothing but its turn, in a queue that isn't paused.

@@ -12,7 +12,10 @@
 /* A descriptor that is readable once something was written; -1 where there is none to be had. close(2) it. */
 int ledger_watch_open(const char *ledger_path);
 
-/* Forgets what was told up to now; true where it was of the ledger's own files. */
+/*
+ * Forgets what was told up to now; true where it was of the ledger's own files. Of very much only a part: then
+ * the descriptor is readable still.
+ */
 bool ledger_watch_read(int watch, const char *ledger_path);
 
 /* Sleeps until something is told, or `ms` have passed; true where it was. */
