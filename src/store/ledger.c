@@ -20,8 +20,11 @@
 
 enum { WAL_PAGES = 200 };
 
-/* Waits with growing, jittered pauses (0.25 to 0.5, 0.5 to 1 ... 25 to 50 ms), so that a crowd of writers
- * spreads out. Most transactions take less than the first of them. */
+/*
+ * Waits with growing, jittered pauses (0.25 to 0.5, 0.5 to 1 ... 4 to 8 ms), so that a crowd of writers spreads
+ * out. Most transactions take less than the first of them; the longer the last, the more newcomers would
+ * overtake those who have waited longest.
+ */
 static int on_busy(void *context, int count)
 {
     struct ledger *ledger = context;
@@ -35,7 +38,7 @@ static int on_busy(void *context, int count)
         return 0;
     if (getrandom(&dice, sizeof dice, GRND_NONBLOCK) < 0)
         dice = (uint16_t)getpid();
-    pause_us = count < 7 ? 250L << count : 25000;
+    pause_us = count < 4 ? 250L << count : 4000;
     pause_us += pause_us * dice / UINT16_MAX;
     nanosleep(&(struct timespec){.tv_nsec = pause_us * 1000}, NULL);
     return 1;

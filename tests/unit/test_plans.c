@@ -329,11 +329,13 @@ static int queue_shown(struct ledger *ledger, struct error *err)
 {
     struct execution_list list;
     struct queue_standing standing;
+    bool holds;
 
     if (queue_list(ledger, &list, err))
         return -1;
     execution_list_free(&list);
-    if (queue_standing(ledger, &standing, err) || queue_running(ledger, &list, err))
+    if (queue_standing(ledger, &standing, err) || queue_holds(ledger, runs.uid, &holds, err) ||
+        queue_running(ledger, &list, err))
         return -1;
     execution_list_free(&list);
     return 0;

@@ -5,6 +5,18 @@ DROP VIEW totals;
 DROP VIEW latest_checkpoints;
 DROP VIEW plan_sessions;
 
+-- With its environment a row is large: in a table by its number the search for one doesn't read those of others.
+DROP INDEX queue_position;
+ALTER TABLE queue RENAME TO queue_before;
+CREATE TABLE queue (
+    execution   TEXT PRIMARY KEY NOT NULL REFERENCES executions (uid) ON DELETE CASCADE,
+    position    INTEGER NOT NULL,
+    environment BLOB
+) STRICT;
+INSERT INTO queue SELECT * FROM queue_before;
+DROP TABLE queue_before;
+CREATE INDEX queue_position ON queue (position);
+
 -- Those cancelled and those failed, each newest first; the drivers of a round by how they ended.
 DROP INDEX executions_not_zero;
 CREATE INDEX executions_not_zero ON executions (exit_code IN (-2, -4), id) WHERE exit_code <> 0;
