@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,6 +228,7 @@ void spawn_release(struct child *child, char *const *environment)
         done += length > 0 ? (size_t)length : 0;
     }
     fd_close(&child->hold);
+    sched_yield(); /* it wakes behind us, on our processor: it is to be first there, and we go on on another */
 }
 
 void spawn_abandon(struct child *child)
