@@ -23,7 +23,7 @@ PHASES = [
     ("the command is let go", "spawn_release"),
     ("the end is written", "execution_finish"),
 ]
-PREPARE, SCHEMA = "sqlite3_prepare_v2", "sqlite3InitOne"
+PREPARE, SCHEMA = "sqlite3LockAndPrepare", "sqlite3InitOne"
 
 
 class Profile:
