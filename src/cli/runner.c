@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
@@ -19,6 +20,7 @@ void run_inherit(struct inherited *inherited)
 
     inherit_plug(closed);
     inherit_read(inherited, closed);
+    inherited->creation_mask = umask(077);
 }
 
 enum capture run_capture(const char *capture, bool detached)

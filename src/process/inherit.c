@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <supervise/base/buf.h>
@@ -55,7 +54,6 @@ void inherit_read(struct inherited *inherited, const bool closed[3])
 
     *inherited = (struct inherited){0};
     sigprocmask(SIG_SETMASK, NULL, &inherited->mask);
-    inherited->creation_mask = umask(077);
     sigemptyset(&inherited->ignored);
     for (int number = 1; number <= SIGRTMAX; number++)
         if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)

@@ -109,6 +109,12 @@ class Starting(QueueCase):
         self.assert_code(0, self.run_supervise("daemon", "--once"))
         self.all_ended()
 
+    def test_what_it_starts_has_its_umask(self):
+        self.add("--", "sh", "-c", "umask >mask")
+        self.ok("daemon", "--once", before=lambda: os.umask(0o027))
+        self.all_ended()
+        self.assertEqual("0027\n", (self.work / "mask").read_text())
+
     def test_once_beside_a_daemon_only_sweeps(self):
         daemon = self.daemon()
         self.add("--", "true")

@@ -16,10 +16,10 @@
 struct inherited {
     sigset_t mask;
     sigset_t ignored;
-    mode_t
-        creation_mask; /* ours is 077 from then on: what the caller's takes from files may be what we need */
-    bool closed[3];    /* stdin, stdout, stderr: held by a placeholder now, which no child inherits */
-    int *descriptors;  /* above 2 */
+    /* A wrapper's own is 077: what the caller's takes from files may be what it needs itself. */
+    mode_t creation_mask;
+    bool closed[3];   /* stdin, stdout, stderr: held by a placeholder now, which no child inherits */
+    int *descriptors; /* above 2 */
     size_t descriptor_count;
     struct tree children; /* from before an exec: not ours */
 };
