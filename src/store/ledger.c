@@ -192,8 +192,12 @@ static int open_for_writing(struct ledger *ledger, bool sync_full, struct error 
     struct stat status;
     int64_t version;
 
-    if (access(ledger->path, F_OK) && create_file(ledger->path, err))
-        return -1;
+    if (access(ledger->path, W_OK)) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            return error_errno(err, "cannot write to the ledger %s", ledger->path);
+        if (create_file(ledger->path, err))
+            return -1;
+    }
     if (stat(ledger->path, &status) == 0 && !S_ISREG(status.st_mode))
         return not_a_file(ledger, err);
     if (open_db(ledger, ledger->path, SQLITE_OPEN_READWRITE, sync_full, err) ||

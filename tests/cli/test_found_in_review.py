@@ -232,12 +232,13 @@ class Ledger(Case):
         script = f"""
             mkdir small && mount -t tmpfs -o size=2m,mode=700 small small || exit 99
             sqlite3 {self.db} 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null && cp {self.db} small/l.db
-            mount -o remount,ro small && supervise --db small/l.db list --json
+            mount -o remount,ro small && supervise --db small/l.db list --json && ! supervise --db small/l.db session begin
         """
         result = self.run_program("/usr/bin/unshare", "--mount", "/bin/sh", "-c", script)
         if result.code == 99 or "unshare" in result.err:
             self.skipTest("no file system may be mounted here")
         self.assertIn('"outcome": "success"', self.assert_code(0, result).out)
+        self.assertRegex(result.err, r"^supervise: cannot write to the ledger \S+: Read-only file system\n$")
 
 
 class Sessions(Case):
