@@ -100,7 +100,8 @@ static int run_list(struct cli *cli, const struct args *args)
     if (!cli->json)
         listing.table = executions_table_new();
     result = executions_each(cli->ledger, &filter, show_row, &listing, &err);
-    show_end(&listing, result == 0, args->given_count > 0);
+    show_end(&listing, result == 0,
+             filter.outcome || filter.state || filter.session || filter.name || filter.since != NO_INT);
     return result < 0 ? cli_fail(&err) : 0;
 }
 

@@ -305,6 +305,8 @@ class Defaults(Case):
                 self.assert_code(code, self.run_supervise(*verb))
                 self.assertEqual([], list((self.dir / "state").iterdir()))
         self.assertEqual([], self.json("list"))
+        for args, said in ((["-n", "1"], "no execution is recorded yet"), (["--name", "x"], "no execution is like that")):
+            self.assertIn(said, self.ok("list", *args).err)
         self.assertEqual({"running": [], "queued": [], "recent": [], "sessions": [], "snapshot": 0},
                          self.json("status"))
         self.assertEqual([], list((self.dir / "state").iterdir()))
