@@ -228,7 +228,8 @@ void spawn_release(struct child *child, char *const *environment)
         done += length > 0 ? (size_t)length : 0;
     }
     fd_close(&child->hold);
-    sched_yield(); /* it wakes behind us, on our processor: it is to be first there, and we go on on another */
+    sched_yield(); /* it wakes behind us, on our processor: it is to be first there, and we go on on another
+                    */
 }
 
 void spawn_abandon(struct child *child)

@@ -21,9 +21,9 @@
 enum { WAL_PAGES = 200 };
 
 /*
- * Waits with growing, jittered pauses (0.25 to 0.5, 0.5 to 1 ... 4 to 8 ms), so that a crowd of writers spreads
- * out. Most transactions take less than the first of them; the longer the last, the more newcomers would
- * overtake those who have waited longest.
+ * Waits with growing, jittered pauses (0.25 to 0.5, 0.5 to 1 ... 4 to 8 ms), so that a crowd of writers
+ * spreads out. Most transactions take less than the first of them; the longer the last, the more newcomers
+ * would overtake those who have waited longest.
  */
 static int on_busy(void *context, int count)
 {

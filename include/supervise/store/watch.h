@@ -13,8 +13,8 @@
 int ledger_watch_open(const char *ledger_path);
 
 /*
- * Forgets what was told up to now; true where it was of the ledger's own files. Of very much only a part: then
- * the descriptor is readable still.
+ * Forgets what was told up to now; true where it was of the ledger's own files. Of very much only a part:
+ * then the descriptor is readable still.
  */
 bool ledger_watch_read(int watch, const char *ledger_path);
 
