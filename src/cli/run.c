@@ -208,13 +208,15 @@ static int run(struct cli *cli, const struct args *args)
     struct run_plan plan = {0};
     struct error err;
     int status;
+    bool refused;
 
     run_inherit(&inherited);
-    if (make_plan(cli, args, &plan, &definition, &err))
-        status = run_fail(&err);
-    else if (plan.detached)
+    refused = make_plan(cli, args, &plan, &definition, &err) != 0;
+    if (!refused && plan.detached)
         status = run_detached(cli, &plan, &inherited);
-    else if (run_here(cli, &plan, &inherited, &status, &err))
+    else if (!refused)
+        refused = run_here(cli, &plan, &inherited, &status, &err) != 0;
+    if (refused)
         status = run_fail(&err);
     free(plan.extra_environment);
     inherit_free(&inherited);

@@ -293,11 +293,9 @@ static void on_settle(struct ev_loop *loop, ev_timer *watcher, int events)
     (void)events;
     if (changed || !daemon->ledger)
         look(daemon);
-    if (!daemon->ledger) {
-        watch_writes(daemon);
-    } else if (changed || more) {
+    if (daemon->ledger && (changed || more)) {
         await_writes(daemon);
-    } else if (watcher->repeat * 1000 < SETTLE_MAX_MS) {
+    } else if (daemon->ledger && watcher->repeat * 1000 < SETTLE_MAX_MS) {
         watcher->repeat *= 2;
         ev_timer_again(loop, watcher);
     } else {
