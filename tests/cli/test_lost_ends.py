@@ -412,6 +412,18 @@ class SupervisorGone(Ends):
         self.assert_code(125, self.run_supervise("wait", "job"))
         running.finish()
 
+    def test_before_the_row_stands_nothing_runs_and_nothing_is_left(self):
+        self.ok("--", "true")
+        holder = self.lock()
+        running = self.start("-n", "job", "--capture=none", "--", "touch", "ran")
+        wait_for(lambda: len(self.survivors()) == 2, "the wrapper and what it holds back")
+        running.process.kill()
+        running.process.wait()
+        wait_for(lambda: not self.survivors(), "what is held back to end with it")
+        holder.close()
+        self.assertFalse((self.work / "ran").exists())
+        self.assertEqual(1, len(self.rows()))
+
     def test_on_supervisor_death_kill_ends_it_at_once(self):
         self.config('[run]\non_supervisor_death = "kill"\n')
         running, row = self.kill_wrapper("--capture=none")
