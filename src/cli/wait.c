@@ -1,6 +1,7 @@
 /*
  * `wait`: until all have ended, then with the status that the first unsuccessful wrapper of them ended with.
- * One whose supervisor is gone is waited for as long as its command lives: nobody will tell how it ends.
+ * One whose supervisor is gone isn't waited for, though its command may live on: nobody will tell how it
+ * ends.
  */
 #include <supervise/cli/verbs.h>
 
@@ -11,7 +12,6 @@
 #include <supervise/base/buf.h>
 #include <supervise/base/say.h>
 #include <supervise/domain/outcome.h>
-#include <supervise/supervisor/unsupervised.h>
 
 enum { STATUS_UNKNOWN = 125, LOOK_AGAIN_MS = 1000 };
 
@@ -58,9 +58,7 @@ static int look(struct cli *cli, struct awaited *one, bool *gone, struct error *
         one->ended = true;
         one->status = wrapper_status(cli, execution);
     } else if (strcmp(execution->state, "running") == 0) {
-        struct liveness liveness = execution_liveness(cli, execution);
-
-        *gone = liveness.lost && !is_unsupervised(&liveness);
+        *gone = execution_liveness(cli, execution).lost;
     }
     execution_free(execution);
     return 0;

@@ -18,8 +18,7 @@ enum next {
     NEXT_RESUME,
     NEXT_BEGIN,
     NEXT_IN_SESSION,
-    NEXT_SWEEP,
-    NEXT_WAIT
+    NEXT_SWEEP
 };
 
 /* NEXT_DRIVE is decided by the session: see next_of(). */
@@ -31,7 +30,6 @@ static const char *const next_commands[] = {
     [NEXT_CLOSE] = "supervise session close {session}",
     [NEXT_IN_SESSION] = "supervise run --session NAME -- ...",
     [NEXT_SWEEP] = "supervise sweep",
-    [NEXT_WAIT] = "supervise wait {number}",
 };
 
 struct sentence {
@@ -44,7 +42,7 @@ struct sentence {
 static const struct sentence sentences[] = {
     {OUTCOME_NONE, NEXT_NONE, "queued", "queued{queued}{waits}"},
     {OUTCOME_NONE, NEXT_FOLLOW, "running", "running{running}{stopping}"},
-    {OUTCOME_NONE, NEXT_WAIT, "unsupervised",
+    {OUTCOME_NONE, NEXT_SWEEP, "unsupervised",
      "running{running}{stopping}, but its supervisor {gone}, so its end will not be seen as it happens"},
     {OUTCOME_NONE, NEXT_SWEEP, "lost", "not known to have ended{running}, but its supervisor {gone}"},
 
@@ -140,8 +138,7 @@ static enum next next_of(const struct explain_facts *facts)
         next = NEXT_RESUME;
     if ((next == NEXT_LOG || next == NEXT_FOLLOW) && (facts->no_log || facts->never_ran))
         return NEXT_NONE;
-    if ((next == NEXT_LOG || next == NEXT_FOLLOW || next == NEXT_RESUME || next == NEXT_WAIT) &&
-        !facts->number)
+    if ((next == NEXT_LOG || next == NEXT_FOLLOW || next == NEXT_RESUME) && !facts->number)
         return NEXT_NONE;
     return next;
 }

@@ -377,7 +377,7 @@ class Unsupervised(Lost):
     def test_a_command_that_lives_on_is_left_and_noted_once(self):
         _, before = self.lose("-n", "job", "--capture=none")
         row = self.row("job")
-        self.assertEqual(("running", True, False, f"supervise wait {row['id']}"), tuple(row[key] for key in ("state", "lost", "supervised", "next")))
+        self.assertEqual(("running", True, False, "supervise sweep"), tuple(row[key] for key in ("state", "lost", "supervised", "next")))
         self.assertIn("running", row["explanation"])
         self.assertEqual({before["uid"]: "unsupervised"}, self.actions("--dry-run"))
         self.assertEqual({before["uid"]: "unsupervised"}, self.actions())
@@ -389,14 +389,23 @@ class Unsupervised(Lost):
         self.assertEqual({before["uid"]: "orphaned"}, self.actions())
         self.assert_end(self.row("job"), "failed", "orphaned", exit_code=-3)
 
-    def test_a_wait_lasts_as_long_as_the_command(self):
+    def test_a_wait_ends_though_the_command_goes_on(self):
         _, before = self.lose("-n", "job", "--capture=none")
-        waiting = self.start("wait", "job")
-        with self.assertRaises(AssertionError):
-            waiting.finish(deadline=2.5)
+        self.assertIn("its supervisor is gone", self.assert_code(125, self.run_supervise("wait", "job")).err)
+        self.assertTrue(alive(before["pid"]))
         (self.work / "go").touch()
+        wait_for(lambda: not alive(before["pid"]), "the command's end")
+        self.ok("sweep")
+
+    def test_a_wait_that_goes_on_ends_with_the_supervisor(self):
+        running = self.start("-n", "job", "--capture=none", "--", "sh", "-c", "echo up; while [ ! -e go ]; do sleep 0.01; done")
+        running.wait_out("up")
+        waiting = self.start("wait", "job")
+        running.process.kill()
+        running.process.wait()
         self.assert_code(125, waiting.finish())
-        self.assertFalse(alive(before["pid"]))
+        (self.work / "go").touch()
+        wait_for(lambda: not self.survivors(), "the command's end")
         self.ok("sweep")
 
     def test_cancel_ends_it_and_writes_2(self):

@@ -78,7 +78,7 @@ static const struct {
     {{.state = EXPLAIN_RUNNING, .number = 42, .unsupervised = true},
      "running, but its supervisor is gone (when it was last heard of is unknown), so its end will not be "
      "seen as it happens",
-     "supervise wait 42"},
+     "supervise sweep"},
     {{.state = EXPLAIN_RUNNING, .number = 42, .step_in_error = "extract/pages", .step_message = "no pages"},
      "running; step extract/pages is in error: no pages",
      "supervise log -f 42"},
