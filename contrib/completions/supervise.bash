@@ -9,49 +9,39 @@ _supervise_ask()
     "$program" "${ledger[@]}" "$@" 2>/dev/null </dev/null
 }
 
-# Reads the help of a verb: `kinds` of its words, and what its options take ("" for a flag); `own` are not global.
+# Reads the help of a verb, and from it what the words behind the verb are: `kinds`.
 _supervise_learn()
 {
-    local line token skip='' section='' label='^  (-([[:alnum:]]), |    )(--[a-z-]+)(([= ])([^ ]+))?(  |$)'
+    local usage
 
-    kinds=() options=() takes=() own=()
-    while IFS= read -r line; do
-        if [[ $line == "Usage: supervise $*"* ]]; then
-            for token in ${line#"Usage: supervise $*"}; do # a word each; there is nothing in it that could expand
-                case $token in
-                '[OPTIONS]' | '--' | '[--'*) ;;
-                --*) skip=1 ;; # and what it takes
-                *) if [[ $skip ]]; then skip=''; else kinds+=("${token//[][]/}"); fi ;;
-                esac
-            done
-        elif [[ $line =~ $label ]]; then
-            for token in "${BASH_REMATCH[3]}" ${BASH_REMATCH[2]:+"-${BASH_REMATCH[2]}"}; do
-                options+=("$token") takes[$token]=${BASH_REMATCH[6]}
-                [[ $section != Options: ]] || own[$token]=1
-                [[ $token != --* || ${BASH_REMATCH[5]} != = ]] || options[-1]+='='
-            done
-        elif [[ $line == [A-Z]*: ]]; then
-            section=$line
-        fi
-    done < <(_supervise_ask help "$@")
+    help=$(_supervise_ask help "$@")
+    usage=${help#*"Usage: supervise $*"}
+    read -ra kinds < <(printf '%s\n' "${usage%%$'\n'*}" |
+        sed 's/\[OPTIONS]\|\[--[^]]*]\|--[a-z-]\+ [^ ]*\|-- \|[][]//g')
+}
+
+# Whether that option takes a value, and what help calls it: `label`.
+_supervise_takes()
+{
+    local before=$'\n  (-[[:alnum:]], |    )?' behind='(, --[a-z-]+)?[= ]([^ '$'\n'']+)'
+
+    label=''
+    [[ $help =~ $before"$1"$behind ]] && label=${BASH_REMATCH[3]}
 }
 
 # An option was given, with its value or (`option` is left) without. One of run's, before any verb, means run.
 _supervise_option()
 {
-    local name=${1%%=*} i
+    local name names=("${1%%=*}") own=${help#*$'\n'Options:}
 
-    for ((i = 1; i < ${#1}; i++)); do
-        [[ $1 == --* ]] || name=-${1:i:1}
-        [[ ${verb[*]} || ! ${own[$name]} ]] || verb=(run)
-        [[ ! ${takes[$name]} && $1 != --* ]] || break
+    [[ $1 == --* ]] || mapfile -t names < <(printf %s "${1:1}" | sed 's/./-&\n/g')
+    for name in "${names[@]}"; do
+        [[ ${verb[*]} || ${own%%Global*} != *" $name"[,\ =$'\n']* ]] || verb=(run)
+        _supervise_takes "$name" || continue
+        [[ $1 == *=* || $1 != *"${name#-}" ]] || option=$name
+        break
     done
-    option=''
-    if [[ $1 == --*=* ]]; then
-        _supervise_heed "$name" "${1#*=}"
-    elif [[ ${takes[$name]} && ($1 == --* || $i -eq $((${#1} - 1))) ]]; then
-        option=$name
-    fi
+    [[ $1 != --*=* ]] || _supervise_heed "$name" "${1#*=}"
 }
 
 # A ledger that was named is the one to ask. Quotes are taken off its name, and nothing is expanded but ~.
@@ -60,6 +50,7 @@ _supervise_heed()
     local value=${2//[\'\"\\]/}
 
     [[ $1 != --db && $1 != --config ]] || ledger+=("$1=${value/#~\//"$HOME"/}")
+    option=''
 }
 
 # Takes of the lines that come those that begin with what was typed.
@@ -151,8 +142,8 @@ _supervise_complete()
 _supervise()
 {
     local program=${COMP_WORDS[0]/#~\//"$HOME"/} line=$COMP_LINE prefix='' option='' rest='' lead='' typed cut i n=0
-    local -a words=() at=() ledger=() verb=() kinds options
-    local -A takes own
+    local -a words=() at=() ledger=() verb=() kinds
+    local IFS=$' \t\n' help label
 
     # Bash cuts words at `=`, `:` and `@`: what no blank stands before belongs to the word before it.
     for ((i = 0; i <= COMP_CWORD; i++)); do
@@ -174,7 +165,6 @@ _supervise()
     for ((i = 1; i < ${#words[@]} - 1; i++)); do
         if [[ $option ]]; then
             _supervise_heed "$option" "${words[i]}"
-            option=''
         elif [[ ! $rest && ${words[i]} == -?* ]]; then
             [[ ${words[i]} != -- ]] || rest=1 verb=("${verb[@]:-run}")
             [[ $rest ]] || _supervise_option "${words[i]}"
@@ -194,12 +184,15 @@ _supervise()
     if ((i < ${#words[@]} - 1)); then
         _supervise_command "${at[i]}"
     elif [[ $option ]]; then
-        _supervise_complete "${takes[$option]}" "$option"
+        _supervise_takes "$option"
+        _supervise_complete "$label" "$option"
     elif [[ ! $rest && $typed == --*=* ]]; then
         lead=${typed%%=*}= typed=${typed#*=}
-        _supervise_complete "${takes[${lead%=}]}" "${lead%=}"
+        _supervise_takes "${lead%=}"
+        _supervise_complete "$label" "${lead%=}"
     elif [[ ! $rest && $typed == -* ]]; then
-        _supervise_offer < <(printf '%s\n' "${options[@]}")
+        _supervise_offer < <(sed -n <<<"$help" \
+            '/^  \(-.,\|   \) --[a-z]/{s/^  \(-.\), /\1\n/; s/ *\(--[a-z-]*=\{0,1\}\).*/\1/; p}')
         [[ ${COMPREPLY[*]} != *= ]] || compopt -o nospace
     elif [[ ${kinds[n]} == COMMAND ]]; then
         _supervise_command "${at[i]}"

@@ -1,4 +1,4 @@
-# Completion of `supervise` for fish. Nothing that the program knows is listed here: verbs, options, their values and the
+# Completion of `supervise` for fish. Nothing that the program knows is listed here: verbs, options, their values and
 # words of a verb are read from `supervise help`, executions and sessions from its lists, which make nothing where there
 # is nothing. What a ledger holds may have been written by anybody: it is offered as text and never expanded, and left
 # out, or made visible in a description, where it has control characters.
@@ -25,14 +25,14 @@ end
 
 # An option was given, with its value or (`option` is left) without. One of run's, before any verb, means run.
 function __supervise_option --no-scope-shadowing
-    set -l names (string match -r -- '^--[^=]*' $argv[1]; or string replace -r '^' -- - (string split '' -- (string sub -s 2 -- $argv[1])))
-    for at in (seq (count $names))
-        set -l name $names[$at]
-        set -l own (string join \n $help | sed -n '/^Options:/,/^$/p' | string match -r -- "(?<=^  |, |^      )"(string escape --style=regex -- $name)"(?=[ =,]|\$)")
-        test -n "$verb" -o -z "$own"; or set verb run
+    set -l names (string match -r -- '^--[^=]*' $argv[1])
+    test -n "$names"; or set names -(string split '' -- (string sub -s 2 -- $argv[1]))
+    set -l own (string join \n $help | sed -n '/^Options:/,/^$/p' | string match -ra '(?<=^  |, |^      )--?[a-z-]+')
+    for name in $names
+        test -z "$verb"; and contains -- $name $own; and set verb run
         test -n "$(__supervise_takes $name)"; or continue
-        test $at -lt (count $names); and break
-        string match -q -- '--*=*' $argv[1]; or set option $name
+        string match -qr -- '^--.*=' $argv[1]; or test $name != $names[-1]; or set option $name
+        break
     end
     string match -q -- '--*=*' $argv[1]; and __supervise_heed $names (string replace -r '^[^=]*=' '' -- $argv[1])
 end
@@ -51,7 +51,8 @@ end
 
 # Each word that can come next in a verb; where it begins several, with what follows it.
 function __supervise_verbs --no-scope-shadowing
-    set -l lines (__supervise_ask help | sed -n '/^Verbs:/,/^$/s/^  //p' | string match -rg "^$(string escape --style=regex -- $prefix)([a-z].*)")
+    set -l begun (string escape --style=regex -- $prefix)
+    set -l lines (__supervise_ask help | sed -n '/^Verbs:/,/^$/s/^  //p' | string match -rg "^$begun([a-z].*)")
     string match -rg '^([a-z-]+)  +(.*)' -- $lines | paste - -
     for first in (string match -rg '^([a-z-]+) [a-z]' -- $lines | sort -u)
         printf '%s\t%s\n' $first (string match -rg "^$first ([a-z-]+)" -- $lines | string join ', ')
@@ -160,7 +161,9 @@ function __supervise_complete
     else if test -z "$rest"; and string match -q -- '--*=*' "$typed"
         set option (string match -r '^[^=]*' -- $typed)
         set typed (string replace -r '^[^=]*=' '' -- $typed)
-        __supervise_value (__supervise_takes $option) $option | string replace -r '^' -- (string replace -a '$' '\$' -- $option)=
+        for value in (__supervise_value (__supervise_takes $option) $option)
+            printf '%s\n' $option=$value
+        end
     else if test -z "$rest"; and string match -q -- '-*' "$typed"
         __supervise_options
     else if test "$kinds[$n]" = COMMAND
