@@ -12,7 +12,7 @@ SCRIPTS = ROOT / "contrib" / "completions"
 HARMLESS = 'my $(touch x) `touch y` "it\'s" a\\b *;'
 FILES, DIRECTORIES = "(files)", "(directories)"
 
-# Each argument is a line whose words stand behind each other, parted by \x1f, cut as bash cuts them; the last is completed.
+# Each argument is a line, and behind it its words as bash cuts them, each ended by \x1f; the last word is completed.
 BASH = r"""
 . "$1"; shift
 compopt() { case $2 in default) echo '(files)' ;; dirnames) echo '(directories)' ;; esac; }
@@ -30,12 +30,12 @@ done
 # The function without a line editor: what it hands to zsh's own functions is printed.
 ZSH = r"""
 _describe() {
-  local name
+  local name entry
   while [[ $1 == -* ]]; do [[ $1 != -t ]] || shift; shift; done
   shift
   for name; do
     [[ $name != -S ]] || break
-    [[ $name == -- ]] || print -rl -- "${(@)${(@P)name}%%:*}"
+    [[ $name == -- ]] || for entry in "${(@P)name}"; do print -r -- "${entry%%:*}"$'\t'"${${entry#*:}//\\\\/\\}"; done
   done
 }
 compadd() { [[ $1 != -a ]] || set -- -- "${(@P)2}"; shift; print -rl -- "$@"; }
@@ -74,9 +74,12 @@ class CompletionCase(Case):
             arguments, program = ["--norc", "-c", BASH, "bash", str(SCRIPTS / "supervise.bash"), *fields], "bash"
         result = self.assert_code(0, self.run_program(shutil.which(program), *arguments))
         self.assertEqual("", result.err)
-        found = [[line.split("\t")[0] for line in part.splitlines() if line] for part in result.out.split("\x1e")[:-1]]
-        self.assertEqual(len(lines), len(found), result.out)
-        return found
+        parts = result.out.split("\x1e")[:-1]
+        self.assertEqual(len(lines), len(parts), result.out)
+        # What stands behind a tab is what a shell shows beside it.
+        answers = [[line.partition("\t") for line in part.splitlines() if line] for part in parts]
+        self.shown = {word: description for answer in answers for word, _, description in answer}
+        return [[word for word, _, _ in answer] for answer in answers]
 
     def offered(self, line, shell="bash"):
         return self.answers([line], shell)[0]
@@ -192,6 +195,23 @@ class AllShells:
         return text
 
 
+class Describing(AllShells):
+    """Those that show beside a word what it is."""
+
+    def test_what_it_is_stands_beside_it(self):
+        self.ok("-n", "first", "--", "true", "two\nlines")
+        self.answers(["supervise log ", "supervise list -", "supervise ", "supervise queue "], self.shell)
+        self.assertRegex(self.shown["1"], r"^✓ success +first +.*true 'two\\nlines'$")
+        self.assertEqual("the newest", self.shown["@last"])
+        for line, option in ((r"-n, --limit N ", "-n"), (r"-n, --limit N ", "--limit"), ("      --all ", "--all"),
+                             (r"--outcome=\S+\n", "--outcome="), ("--color=\\S+ ", "--color=")):
+            text = re.search(line + " *(.*)", self.ok("list", "--help").out)[1]
+            self.assertEqual(text, self.shown[option], option)
+        self.assertEqual("what runs and what has just ended; with REF, everything about one execution or session",
+                         self.shown["status"])
+        self.assertEqual("show, check, path", self.shown["config"])
+
+
 class Bash(AllShells, CompletionCase):
     shell = "bash"
 
@@ -224,14 +244,25 @@ class Bash(AllShells, CompletionCase):
                              '_command_offset() { COMPREPLY=("offset $1 of ${COMP_WORDS[*]}"); }\n'
                              'COMP_WORDS=(supervise --color = never -- make al) COMP_CWORD=6\n'
                              'COMP_LINE="supervise --color=never -- make al"\n_supervise\necho "${COMPREPLY[@]}"\n')
-        self.assertEqual("offset 5 of supervise --color = never -- make al\n", self.run_program("/bin/bash", script).out)
+        self.assertEqual("offset 5 of supervise --color = never -- make al\n",
+                         self.run_program("/bin/bash", script).out)
 
 
-class Zsh(AllShells, CompletionCase):
+class Zsh(Describing, CompletionCase):
     shell = "zsh"
 
+    def test_the_wrapped_command_is_left_to_zsh(self):
+        lines = ["-- ls", "run ls", "-s x -- ls", "--timeout 1h ls -", "run -n list ls", "queue add -- ls -",
+                 "step run it -- ls"]
+        for line, offered in zip(lines, self.answers([f"supervise {line}" for line in lines], "zsh")):
+            self.assertEqual(["(command)"], offered, line)
 
-class Fish(AllShells, CompletionCase):
+    def test_files_and_directories_are_left_to_zsh(self):
+        self.assertEqual([[FILES], [FILES], [DIRECTORIES]],
+                         self.answers(["supervise --config ", "supervise db backup ", "supervise run --cwd "], "zsh"))
+
+
+class Fish(Describing, CompletionCase):
     shell = "fish"
 
     def test_the_wrapped_command_is_completed_as_a_command(self):
