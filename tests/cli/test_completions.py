@@ -35,7 +35,8 @@ _describe() {
   shift
   for name; do
     [[ $name != -S ]] || break
-    [[ $name == -- ]] || for entry in "${(@P)name}"; do print -r -- "${entry%%:*}"$'\t'"${${entry#*:}//\\\\/\\}"; done
+    [[ $name != -- ]] || continue
+    for entry in "${(@P)name}"; do print -r -- "${entry%%:*}"$'\t'"${${entry#*:}//(#b)\\(?)/$match[1]}"; done
   done
 }
 compadd() { [[ $1 != -a ]] || set -- -- "${(@P)2}"; shift; print -rl -- "$@"; }
