@@ -113,6 +113,9 @@ install: $(BUILD)/supervise
 	install -D -m 644 conf/supervise.toml $(DESTDIR)$(PREFIX)/share/doc/supervise/supervise.toml
 	install -d $(DESTDIR)$(PREFIX)/share/doc/supervise/workflows
 	install -m 644 conf/workflows/*.toml $(DESTDIR)$(PREFIX)/share/doc/supervise/workflows/
+	install -D -m 644 contrib/completions/supervise.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/supervise
+	install -D -m 644 contrib/completions/_supervise $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_supervise
+	install -D -m 644 contrib/completions/supervise.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/supervise.fish
 
 clean:
 	rm -rf $(BUILD)
