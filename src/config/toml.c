@@ -24,11 +24,12 @@ void toml_skip_blanks(struct toml_reader *reader)
 
 int toml_fail(const struct toml_reader *reader, int line, const char *format, ...)
 {
-    char text[512];
+    AUTOFREE char *text = NULL;
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    if (vasprintf(&text, format, args) < 0)
+        text = mem_strdup(format);
     va_end(args);
     return error_set(reader->err, ERR_INVALID, "%s:%d: %s", reader->name, line, text);
 }

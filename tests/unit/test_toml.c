@@ -286,6 +286,10 @@ static void errors_name_the_line_and_what_was_found(void **state)
         {"a = \"\\q\"", "t:1: unknown escape \\q in a string; a backslash itself is \\\\"},
         {"a = \"\\ud800\"", "t:1: U+D800 is not a Unicode character"},
         {"a = yes", "t:1: \"yes\" is no TOML value; a string needs quotes"},
+        {"a = aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaé",
+         "t:1: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaé\" is no TOML value; a "
+         "string "
+         "needs quotes"},
         {"a = 9223372036854775808", "t:1: 9223372036854775808 does not fit into 64 bits"},
         {"a = 1 b = 2", "t:1: expected the end of the line, found 'b'"},
         {"a = 1 é", "t:1: expected the end of the line, found 'é'"},
