@@ -2,6 +2,7 @@
 # make check      builds and runs all tests           make asan    the same under AddressSanitizer and UBSan
 # make check-agents   runs the real agent programs, which npm installs into a cache, against a scripted endpoint
 # make bench      timings beside peers, as ratios (BENCHFLAGS='--quick --runs N --json FILE GROUP')
+# make fuzz       each target of tests/fuzz by libFuzzer, FUZZ_SECONDS=30 each (FUZZ='NAME...': only those); wants clang
 # make lint    clang-tidy, cppcheck, -fanalyzer, format
 # make fmt        formats the code                    make install PREFIX= DESTDIR=
 
@@ -32,8 +33,10 @@ WORKFLOWS := $(sort $(wildcard conf/workflows/*.toml))
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 PROBES  := $(patsubst tests/probes/%.c,$(BUILD)/probes/%,$(sort $(wildcard tests/probes/*.c)))
 BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+FUZZ    ?= $(patsubst tests/fuzz/%.c,%,$(filter-out tests/fuzz/driver.c,$(sort $(wildcard tests/fuzz/*.c))))
+FUZZERS := $(FUZZ:%=$(BUILD)/fuzzers/%)
 
-.PHONY: all check check-agents asan bench fmt lint install clean tests
+.PHONY: all check check-agents asan bench fmt fuzz fuzzers lint install clean tests
 all: $(BUILD)/supervise
 
 $(BUILD)/supervise: $(MAIN) $(OBJECTS)
@@ -62,6 +65,16 @@ $(BUILD)/tests/%: tests/unit/%.c $(OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
 
+# The fuzz targets: run by a driver of ours, on the corpus, or by libFuzzer where `make fuzz` builds them.
+FUZZ_MAIN ?= $(BUILD)/obj/fuzz-driver.o
+$(BUILD)/obj/fuzz-driver.o: tests/fuzz/driver.c tests/fuzz/fuzz.h Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+$(BUILD)/fuzzers/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(filter %.o,$(FUZZ_MAIN)) $(OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(FUZZ_MAIN) $(OBJECTS) $(LIBS)
+fuzzers: $(FUZZERS)
+
 # Without sanitizers: the search for leaks at exit stops the process by ptrace, which a SIGCONT of ours can upset.
 $(BUILD)/probes/%: tests/probes/%.c Makefile
 	@mkdir -p $(@D)
@@ -79,7 +92,7 @@ CRASH   := open open64 mkostemp write pwrite pwrite64 fsync fdatasync ftruncate6
 $(BUILD)/supervise-crash: $(MAIN) $(OBJECTS) tests/crash/crash.c
 	$(CC) $(PLAIN_CFLAGS) $(STATIC) $(CRASH:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
 
-tests: $(BUILD)/supervise $(UNIT) $(PROBES) $(if $(STATIC),$(BUILD)/supervise-crash)
+tests: $(BUILD)/supervise $(UNIT) $(PROBES) $(FUZZERS) $(if $(STATIC),$(BUILD)/supervise-crash)
 
 check: tests
 	$(PYTHON) tests/run.py --build $(BUILD)
@@ -90,6 +103,20 @@ check-agents: $(BUILD)/supervise
 asan:
 	$(MAKE) BUILD=$(BUILD)/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' check
+
+# What is new goes to $(BUILD)/fuzz/corpus, and what a target ended on to $(BUILD)/fuzz/NAME-*: once that is mended, it
+# belongs into tests/fuzz/corpus/NAME.
+FUZZ_SECONDS ?= 30
+TOML_TEST := $(wildcard ../shared/toml-test)
+fuzz:
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang FUZZ_MAIN=-fsanitize=fuzzer CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzzers
+	for name in $(FUZZ); do \
+	    more=; [ $$name != toml ] || more='$(TOML_TEST)'; \
+	    mkdir -p $(BUILD)/fuzz/corpus/$$name && echo "== $$name" && \
+	    $(BUILD)/fuzz/fuzzers/$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -verbosity=1 \
+	        -artifact_prefix=$(BUILD)/fuzz/$$name- $(BUILD)/fuzz/corpus/$$name tests/fuzz/corpus/$$name $$more || exit 1; \
+	done
 
 bench: $(BUILD)/supervise $(BENCH)
 	$(PYTHON) tests/bench/bench.py --build $(BUILD) $(BENCHFLAGS)

@@ -2,6 +2,7 @@
 # From a bare Debian to a running program: installs what is missing, builds, and then does what it was asked for.
 #   try     runs the example in contrib/try: four executions with four different ends
 #   check   runs all tests (`make check`)
+#   fuzz    installs clang and libFuzzer as well, and runs `make fuzz`
 #   bench   installs the programs to compare with as well, and runs `make bench`
 # Nothing is installed, and no network used, where everything is there already. Exits with the status of what it ran.
 set -eu
@@ -9,6 +10,7 @@ cd "$(dirname "$0")/.."
 
 build_needs='gcc libc6-dev make libev-dev libsqlite3-dev libjansson-dev'
 check_needs='libcmocka-dev python3 sqlite3'
+fuzz_needs='clang libclang-rt-dev'
 bench_needs='python3 python3-pkg-resources coreutils bsdutils tini dumb-init conmon moreutils nq task-spooler parallel'
 
 fail()
@@ -60,7 +62,7 @@ unpack()
 
 usage()
 {
-    echo "usage: sh contrib/setup.sh try|check|bench" >&2
+    echo "usage: sh contrib/setup.sh try|check|fuzz|bench" >&2
     exit 2
 }
 
@@ -69,6 +71,7 @@ usage()
 case $1 in
 try) need $build_needs ;;
 check) need $build_needs $check_needs ;;
+fuzz) need $build_needs $fuzz_needs ;;
 bench)
     need $build_needs $bench_needs
     unpack supervisor build/bench/supervisor
@@ -86,6 +89,7 @@ check)
     make -s -j "$jobs" tests
     exec make -s check
     ;;
+fuzz) exec make -s -j "$jobs" fuzz ;;
 bench)
     make -s -j "$jobs"
     exec make -s bench

@@ -39,15 +39,17 @@ struct log_replay {
 
 int64_t log_timeline_at(struct log_timeline *timeline, int64_t wall_ms, int64_t idle_limit_ms)
 {
-    int64_t pause;
+    int64_t last = timeline->last_wall_ms == NO_INT ? wall_ms : timeline->last_wall_ms, pause = 0;
 
     if (wall_ms == NO_INT)
         return timeline->at_ms;
-    pause = timeline->last_wall_ms == NO_INT ? 0 : wall_ms - timeline->last_wall_ms;
+    /* An index can name any time at all. */
+    if (wall_ms > last && __builtin_sub_overflow(wall_ms, last, &pause))
+        pause = INT64_MAX;
     if (idle_limit_ms > 0 && pause > idle_limit_ms)
         pause = idle_limit_ms;
-    if (pause > 0)
-        timeline->at_ms += pause;
+    if (__builtin_add_overflow(timeline->at_ms, pause, &timeline->at_ms))
+        timeline->at_ms = INT64_MAX;
     timeline->last_wall_ms = wall_ms;
     return timeline->at_ms;
 }

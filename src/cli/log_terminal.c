@@ -68,6 +68,15 @@ static bool has_number(const char *list, const char *number)
     return false;
 }
 
+/* Whether what has no number is as usual: without parameters, or zeros only. The first of CSI > m says which
+ * of the keys, not how. */
+static bool is_usual(char prefix, const char *list)
+{
+    if (prefix == '>')
+        list += strcspn(list, ";");
+    return list[strspn(list, "0; ")] == '\0';
+}
+
 static void end_control(struct log_terminal *terminal, char final)
 {
     const char *list = terminal->parameters;
@@ -77,14 +86,14 @@ static void end_control(struct log_terminal *terminal, char final)
     if (final == 'u' && prefix == '>')
         terminal->keyboards++;
     if (final == 'u' && prefix == '<')
-        terminal->keyboards -= *list ? strtol(list, NULL, 10) : 1;
+        terminal->keyboards -= *list >= '0' && *list <= '9' ? strtol(list, NULL, 10) : 1;
     if (terminal->keyboards < 0)
         terminal->keyboards = 0;
     for (size_t i = 0; i < STATES; i++) {
         if (states[i].prefix != prefix || (final != states[i].on && final != states[i].off))
             continue;
         if (!states[i].number)
-            set_state(terminal, i, strspn(list, "0; ") != strlen(list));
+            set_state(terminal, i, !is_usual(prefix, list));
         else if (has_number(list, states[i].number))
             set_state(terminal, i, final == states[i].on);
     }

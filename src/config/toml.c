@@ -24,11 +24,12 @@ void toml_skip_blanks(struct toml_reader *reader)
 
 int toml_fail(const struct toml_reader *reader, int line, const char *format, ...)
 {
-    char text[512];
+    AUTOFREE char *text = NULL;
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    if (vasprintf(&text, format, args) < 0)
+        text = mem_strdup(format);
     va_end(args);
     return error_set(reader->err, ERR_INVALID, "%s:%d: %s", reader->name, line, text);
 }
@@ -264,21 +265,24 @@ static struct toml *read_value(struct toml_reader *reader, int depth)
 
 /* --- headers --- */
 
-/* The table that a part of a header before the last one means: the last one of an array of tables; made where
- * missing. */
-static struct toml *enter_header(struct toml_reader *reader, struct toml *table, const struct buf *key)
+/* The table that a part of a header before the last one means, a level deeper or, the last one of an array of
+ * tables, two; made where missing. */
+static struct toml *enter_header(struct toml_reader *reader, struct toml *table, const struct buf *key,
+                                 int *depth)
 {
     const struct toml_member *member = toml_find(table, key->data, key->len);
     struct toml *value = member ? member->value : toml_new(TOML_TABLE, reader->line);
 
     if (!member)
         toml_table_add(table, key, reader->line, value);
-    else if (value->type == TOML_ARRAY && value->flags & TOML_TABLES)
-        return value->as.array.items[value->as.array.count - 1];
-    else if (value->type != TOML_TABLE || value->flags & TOML_CLOSED) {
+    else if (value->type == TOML_ARRAY && value->flags & TOML_TABLES) {
+        ++*depth;
+        value = value->as.array.items[value->as.array.count - 1];
+    } else if (value->type != TOML_TABLE || value->flags & TOML_CLOSED) {
         fail_defined(reader, member);
         return NULL;
     }
+    ++*depth;
     return value;
 }
 
@@ -326,12 +330,12 @@ static struct toml *read_header(struct toml_reader *reader, struct toml *root, i
 
     reader->at++;
     array = take(reader, '[');
-    for (*depth = array ? 2 : 1; table; ++*depth) {
+    for (*depth = array ? 2 : 1; table;) {
         if (read_key_part(reader, &key) < 0 || check_depth(reader, *depth) < 0)
             return NULL;
         if (!take(reader, '.'))
             break;
-        table = enter_header(reader, table, &key);
+        table = enter_header(reader, table, &key, depth);
     }
     if (!table)
         return NULL;

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <supervise/base/text.h>
+
+enum { SHOWN = 64 }; /* columns of a word in an error */
+
 static bool ends_word(int c)
 {
     return c < 0 || strchr(" \t\r\n,]}#=", c);
@@ -50,7 +54,7 @@ static struct toml *integer(struct toml_reader *reader, const char *word, const 
     errno = 0;
     number = strtoll(digits, NULL, base);
     if (errno == ERANGE) {
-        toml_fail(reader, reader->line, "%.64s does not fit into 64 bits", word);
+        toml_fail(reader, reader->line, "%.*s does not fit into 64 bits", (int)text_fit(word, SHOWN), word);
         return NULL;
     }
     value = toml_new(TOML_INTEGER, reader->line);
@@ -88,7 +92,8 @@ static struct toml *boolean(struct toml_reader *reader, bool truth)
 static struct toml *bad_word(struct toml_reader *reader, const char *word)
 {
     if (*word)
-        toml_fail(reader, reader->line, "\"%.64s\" is no TOML value; a string needs quotes", word);
+        toml_fail(reader, reader->line, "\"%.*s\" is no TOML value; a string needs quotes",
+                  (int)text_fit(word, SHOWN), word);
     else
         toml_expected(reader, "a value");
     return NULL;

@@ -52,6 +52,24 @@ static const char *repeat_fault(const char *at, char before)
     return NULL;
 }
 
+/* Each repetition of a repetition, x++, doubles what is compiled. */
+static const char *repetition_fault(const char *at, char before)
+{
+    if (*at == '{')
+        return repeat_fault(at + 1, before);
+    return strchr("*+?", *at) && strchr("}*+?", before) ? "a repetition may not be repeated" : NULL;
+}
+
+/* As in x++, ((x+)+)+ doubles with each group. */
+static size_t groups_of(const char *text)
+{
+    size_t groups = 0;
+
+    for (const char *at = text; *at; at = after(at))
+        groups += *at == '(';
+    return groups;
+}
+
 /* What regcomp() or regexec() would take without bound; NULL: nothing. */
 static const char *cost_fault(const char *text)
 {
@@ -63,8 +81,8 @@ static const char *cost_fault(const char *text)
     for (const char *at = text; *at && !why; at = after(at)) {
         if (at[0] == '\\' && at[1] >= '1' && at[1] <= '9')
             why = "back-references are not taken";
-        if (at[0] == '{')
-            why = repeat_fault(at + 1, before);
+        else
+            why = repetition_fault(at, before);
         before = at[0];
     }
     return why;
@@ -73,13 +91,16 @@ static const char *cost_fault(const char *text)
 struct agent_pattern *agent_pattern_new(const char *text, char *why, size_t size)
 {
     const char *fault = cost_fault(text);
+    size_t groups = groups_of(text);
     struct agent_pattern *pattern;
     int error;
 
-    if (fault) {
+    if (groups > 1)
+        snprintf(why, size, "it has %zu groups", groups);
+    if (fault)
         snprintf(why, size, "%s", fault);
+    if (fault || groups > 1)
         return NULL;
-    }
     pattern = mem_alloc(sizeof *pattern);
     error = regcomp(&pattern->compiled, text, REG_EXTENDED);
     if (error) {

@@ -286,6 +286,10 @@ static void errors_name_the_line_and_what_was_found(void **state)
         {"a = \"\\q\"", "t:1: unknown escape \\q in a string; a backslash itself is \\\\"},
         {"a = \"\\ud800\"", "t:1: U+D800 is not a Unicode character"},
         {"a = yes", "t:1: \"yes\" is no TOML value; a string needs quotes"},
+        {"a = aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaé",
+         "t:1: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaé\" is no TOML value; a "
+         "string "
+         "needs quotes"},
         {"a = 9223372036854775808", "t:1: 9223372036854775808 does not fit into 64 bits"},
         {"a = 1 b = 2", "t:1: expected the end of the line, found 'b'"},
         {"a = 1 é", "t:1: expected the end of the line, found 'é'"},
@@ -346,6 +350,25 @@ static void nesting_is_bounded_in_every_form(void **state)
         assert_null(toml_parse("t", text.data, text.len, &err));
         assert_string_equal(err.text, "t:1: nested deeper than 128 levels");
     }
+}
+
+static void arrays_of_tables_nest_by_two_levels(void **state)
+{
+    AUTOBUF struct buf text = {0}, key = {0};
+    struct error err = {0};
+    struct toml *root;
+    (void)state;
+
+    for (int i = 0; i < 64; i++) {
+        buf_puts(&key, i ? ".a" : "a");
+        buf_printf(&text, "[[%s]]\n", key.data);
+    }
+    root = toml_parse("t", text.data, text.len, &err);
+    assert_non_null(root);
+    toml_free(root);
+    buf_printf(&text, "[%s.a]\n", key.data);
+    assert_null(toml_parse("t", text.data, text.len, &err));
+    assert_string_equal(err.text, "t:65: nested deeper than 128 levels");
 }
 
 static void nesting_up_to_the_bound_is_read(void **state)
@@ -478,6 +501,7 @@ int main(void)
         cmocka_unit_test(errors_name_the_line_and_what_was_found),
         cmocka_unit_test(every_value_and_member_knows_its_line),
         cmocka_unit_test(nesting_is_bounded_in_every_form),
+        cmocka_unit_test(arrays_of_tables_nest_by_two_levels),
         cmocka_unit_test(nesting_up_to_the_bound_is_read),
         cmocka_unit_test(a_nul_is_refused_raw_and_kept_escaped),
         cmocka_unit_test(a_byte_order_mark_is_skipped_at_the_start_only),
