@@ -24,7 +24,8 @@
 #include <supervise/base/say.h>
 #include <supervise/base/time.h>
 
-enum { SMALL = 64 * 1024, LARGE = 256 * 1024 };
+/* What a pipe holds: more than its reader can be given at once would only keep it waiting. */
+enum { SIZE = 64 * 1024 };
 
 enum sink_kind {
     SINK_FILE,    /* never blocks for long: write it all */
@@ -46,9 +47,8 @@ struct output {
     int departed; /* an epoll that tells when nobody reads from the sink any more; -1: not to be told */
     ev_io readable, writable, sink_departed;
     char *bytes;
-    size_t size, have, passed;
+    size_t have, passed;
     int cut_at;    /* bytes still to be taken after output_cut(); -1: no cut */
-    bool filled;   /* the last read did */
     bool mid_line; /* the last byte was no newline */
     bool closed;
 };
@@ -171,7 +171,7 @@ static void lose_sink(struct output *output, int number)
     }
     ioctl(output->pipe, FIONREAD, &waiting);
     while (waiting > 0) {
-        ssize_t length = read(output->pipe, output->bytes, output->size);
+        ssize_t length = read(output->pipe, output->bytes, SIZE);
 
         if (length <= 0)
             break;
@@ -181,12 +181,18 @@ static void lose_sink(struct output *output, int number)
     finish(output);
 }
 
-/* Passes on what is held; true when nothing is left. */
-static bool pass_on(struct output *output)
+static ssize_t pass_some(struct output *output)
 {
-    while (output->passed < output->have && output->sink >= 0) {
-        ssize_t length = write_some(output, output->bytes + output->passed, output->have - output->passed);
+    return output->passed < output->have && output->sink >= 0
+               ? write_some(output, output->bytes + output->passed, output->have - output->passed)
+               : 0;
+}
 
+/* Passes on what is held, of which a first write has taken `length` (-1: errno); true when nothing is left.
+ */
+static bool pass_on(struct output *output, ssize_t length)
+{
+    for (; output->passed < output->have && output->sink >= 0; length = pass_some(output)) {
         if (length >= 0) {
             output->passed += (size_t)length;
         } else if (errno == EAGAIN) {
@@ -202,27 +208,18 @@ static bool pass_on(struct output *output)
     return true;
 }
 
-/* A child that fills the buffer at once has much to say: larger pieces, and a pipe that holds them. */
-static void grow(struct output *output)
-{
-    if (output->size == LARGE)
-        return;
-    output->size = LARGE;
-    output->bytes = mem_resize(output->bytes, LARGE);
-    fcntl(output->pipe, F_SETPIPE_SZ, 4 * LARGE);
-}
-
 static size_t room(const struct output *output)
 {
-    if (output->cut_at >= 0 && (size_t)output->cut_at < output->size)
+    if (output->cut_at >= 0 && (size_t)output->cut_at < SIZE)
         return (size_t)output->cut_at;
-    return output->size;
+    return SIZE;
 }
 
 /* Reads once; false where there is nothing to read now, or the output is over. */
 static bool take(struct output *output)
 {
-    ssize_t length;
+    ssize_t length, passed;
+    int number;
 
     do
         length = room(output) ? read(output->pipe, output->bytes, room(output)) : 0;
@@ -237,10 +234,13 @@ static bool take(struct output *output)
         output->cut_at -= (int)length;
     output->have = (size_t)length;
     output->passed = 0;
-    output->filled = output->have == output->size;
     output->mid_line = output->bytes[output->have - 1] != '\n';
+    /* The reader has something to do while it is kept. */
+    passed = pass_some(output);
+    number = errno;
     keep(output, output->bytes, (size_t)length);
-    return pass_on(output);
+    errno = number;
+    return pass_on(output, passed);
 }
 
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
@@ -249,8 +249,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 
     (void)loop;
     (void)events;
-    if (take(output) && output->filled)
-        grow(output);
+    take(output);
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
@@ -258,7 +257,7 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
     struct output *output = watcher->data;
 
     (void)events;
-    if (!pass_on(output) || output->closed)
+    if (!pass_on(output, pass_some(output)) || output->closed)
         return;
     ev_io_stop(loop, &output->writable);
     ev_io_start(loop, &output->readable);
@@ -303,8 +302,7 @@ struct output *output_new(struct ev_loop *loop, enum log_stream stream, int pipe
     output->stream = stream;
     output->pipe = pipe;
     output->terminal = terminal;
-    output->size = SMALL;
-    output->bytes = mem_resize(NULL, SMALL); /* not zeroed: most commands say little */
+    output->bytes = mem_resize(NULL, SIZE); /* not zeroed: most commands say little */
     output->cut_at = -1;
     fcntl(pipe, F_SETFL, O_NONBLOCK);
     open_sink(output, sink);
