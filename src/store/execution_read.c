@@ -169,12 +169,16 @@ static const char *implied(const struct implication *implications, const char *w
     return "";
 }
 
-/* Whether it alone leaves few to look at, in a history of any length. */
+/* Whether, whatever the outcome asked for, few are left to look at in a history of any length. */
 static bool is_narrow(const struct execution_filter *filter)
 {
-    return filter->in_flight || filter->session || (filter->state && *implied(states_imply, filter->state)) ||
-           (filter->outcome &&
-            (strcmp(filter->outcome, "incomplete") == 0 || strcmp(filter->outcome, "cancelled") == 0));
+    return filter->in_flight || filter->session || (filter->state && *implied(states_imply, filter->state));
+}
+
+/* An outcome that few ever have. */
+static bool is_seldom(const char *outcome)
+{
+    return outcome && (strcmp(outcome, "incomplete") == 0 || strcmp(outcome, "cancelled") == 0);
 }
 
 /* Of a name that a whole period has in common with others, what began in that time is looked through. */
@@ -194,25 +198,26 @@ static int is_rare(struct ledger *ledger, const char *name, bool *rare, struct e
 static sqlite3_stmt *select_filtered(struct ledger *ledger, const struct execution_filter *filter,
                                      struct error *err)
 {
-    bool narrow = is_narrow(filter), rare = false, by_time;
+    bool narrow = is_narrow(filter), seldom = !narrow && is_seldom(filter->outcome), rare = false, by_time;
     AUTOBUF struct buf tail = {0};
     AUTOFREE char *sql = NULL;
 
-    if (!narrow && filter->name && filter->since != NO_INT && is_rare(ledger, filter->name, &rare, err))
+    if (!narrow && !seldom && filter->name && filter->since != NO_INT &&
+        is_rare(ledger, filter->name, &rare, err))
         return NULL;
-    by_time = filter->since != NO_INT && !narrow && !rare;
+    by_time = filter->since != NO_INT && !narrow && !seldom && !rare;
     buf_puts(&tail, "WHERE 1");
     if (filter->in_flight)
         buf_puts(&tail, " AND finished_at IS NULL");
     if (filter->outcome)
         buf_printf(&tail, " AND outcome = ?1%s",
-                   by_time || rare ? "" : implied(outcomes_imply, filter->outcome));
+                   by_time || rare || narrow ? "" : implied(outcomes_imply, filter->outcome));
     if (filter->state)
         buf_printf(&tail, " AND state = ?2%s", implied(states_imply, filter->state));
     if (filter->session)
         buf_puts(&tail, " AND session = ?3");
     if (filter->name)
-        buf_printf(&tail, " AND %sname = ?4", by_time || narrow ? "+" : "");
+        buf_printf(&tail, " AND %sname = ?4", by_time || narrow || seldom ? "+" : "");
     if (filter->since != NO_INT)
         buf_printf(&tail, " AND %scoalesce(started_at, queued_at) >= ?5", by_time ? "" : "+");
     buf_printf(&tail, " ORDER BY %sid DESC LIMIT ?6",
