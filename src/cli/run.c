@@ -75,6 +75,15 @@ static int check_checkpoint(const struct run_plan *plan, struct error *err)
     return 0;
 }
 
+static int check_stdin(const struct run_plan *plan, const char *input, struct error *err)
+{
+    if (plan->detached && input && strcmp(input, "inherit") == 0)
+        return error_set(err, ERR_USAGE,
+                         "--stdin=inherit doesn't go with --detach: what goes on in the background "
+                         "reads /dev/null");
+    return 0;
+}
+
 static int check_directory(const char *path, struct error *err)
 {
     struct stat status;
@@ -169,8 +178,9 @@ static int make_plan(struct cli *cli, const struct args *args, struct run_plan *
         args_duration(args, "idle-timeout", &plan->idle_timeout_ms, err) ||
         args_duration(args, "watchdog", &plan->watchdog_ms, err) ||
         args_duration(args, "kill-after", &plan->kill_after_ms, err) || check_session(plan->session, err) ||
-        check_checkpoint(plan, err) || check_name(plan->name, err) || check_directory(plan->cwd, err) ||
-        extra_environment(args, &plan->extra_environment, err) || find_workflow(cli, plan, definition, err))
+        check_checkpoint(plan, err) || check_stdin(plan, input, err) || check_name(plan->name, err) ||
+        check_directory(plan->cwd, err) || extra_environment(args, &plan->extra_environment, err) ||
+        find_workflow(cli, plan, definition, err))
         return -1;
     plan->workflow_definition = *definition;
     return 0;

@@ -34,6 +34,9 @@ class BadCommandLines(Refused):
     def test_a_flag_with_an_argument_is_refused(self):
         self.assert_refused("run", "--detach=yes")
 
+    def test_what_goes_on_in_the_background_cannot_read_our_stdin(self):
+        self.assert_refused("run", "--detach", "--stdin=inherit", says=["--stdin=inherit", "--detach"])
+
     def test_a_bad_duration_is_refused(self):
         for value in ("banana", "5", "-5s", "5 s", "1m1h", "", "1.5", "5x", "0.0001ms", "99999999999999d"):
             for option in ("--timeout", "--idle-timeout", "--kill-after"):
