@@ -2,30 +2,18 @@
  * What `db prune` and `db backup` do when something happens in their middle: a part that changes between
  * being found and being deleted stays whole; a copy that is stopped leaves nothing.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "ledger_world.h"
 
 #include <dirent.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <supervise/base/buf.h>
 #include <supervise/store/copy.h>
 #include <supervise/store/prune.h>
 
 #include "../../src/store/sql.h"
 
-struct world {
-    char directory[64];
-    char *path;
-    struct ledger *ledger;
-    const char *meanwhile; /* SQL that somebody else runs once, after what may go was found */
-};
+/* SQL that somebody else runs once, after what may go was found. */
+static const char *meanwhile;
 
 static const char HISTORY[] =
     "INSERT INTO sessions (id, started_at, updated_at) VALUES ('shut', 1, 1);"
@@ -45,36 +33,15 @@ static void sql(sqlite3 *db, const char *text)
         fail_msg("%s: %s", text, message);
 }
 
-static int set_up(void **state)
+static int set_up_history(void **state)
 {
-    struct world *world = mem_alloc(sizeof *world);
-    struct ledger_options options;
-    struct error err = {0};
+    struct world *world;
 
-    strcpy(world->directory, "/tmp/supervise-test-XXXXXX");
-    assert_non_null(mkdtemp(world->directory));
-    setenv("XDG_STATE_HOME", world->directory, 1);
-    world->path = mem_printf("%s/supervise.db", world->directory);
-    options = (struct ledger_options){world->path, 1000, false};
-    world->ledger = ledger_open(&options, LEDGER_WRITE, &err);
-    if (!world->ledger)
-        fail_msg("%s", err.text);
+    if (set_up(state))
+        return -1;
+    world = *state;
+    meanwhile = NULL;
     sql(world->ledger->db, HISTORY);
-    *state = world;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *world = *state;
-    char *command = mem_printf("rm -rf %s", world->directory);
-
-    ledger_close(world->ledger);
-    if (system(command))
-        print_message("could not remove %s\n", world->directory);
-    free(command);
-    free(world->path);
-    free(world);
     return 0;
 }
 
@@ -84,12 +51,12 @@ static bool somebody_else(void *context)
     struct world *world = context;
     sqlite3 *other = NULL;
 
-    if (!world->meanwhile)
+    if (!meanwhile)
         return false;
     assert_int_equal(sqlite3_open(world->path, &other), SQLITE_OK);
-    sql(other, world->meanwhile);
+    sql(other, meanwhile);
     sqlite3_close(other);
-    world->meanwhile = NULL;
+    meanwhile = NULL;
     return false;
 }
 
@@ -147,7 +114,7 @@ static void a_session_that_is_opened_again_meanwhile_stays(void **state)
 {
     struct world *world = *state;
 
-    world->meanwhile = "UPDATE sessions SET status = 'active', close_reason = NULL, closed_at = NULL";
+    meanwhile = "UPDATE sessions SET status = 'active', close_reason = NULL, closed_at = NULL";
     assert_session_stays(world);
     assert_int_equal(count(world, "executions"), 1);
 }
@@ -156,8 +123,8 @@ static void a_session_that_gets_an_execution_meanwhile_stays(void **state)
 {
     struct world *world = *state;
 
-    world->meanwhile = "INSERT INTO executions (uid, session, command, started_at) VALUES"
-                       " ('cccccccccccccccccccc', 'shut', '[]', 1)";
+    meanwhile = "INSERT INTO executions (uid, session, command, started_at) VALUES"
+                " ('cccccccccccccccccccc', 'shut', '[]', 1)";
     assert_session_stays(world);
     assert_int_equal(count(world, "executions"), 2);
 }
@@ -168,8 +135,8 @@ static void an_execution_that_is_linked_elsewhere_meanwhile_stays(void **state)
 
     /* As if it had only helped. */
     sql(world->ledger->db, "DROP TRIGGER executions_first_link");
-    world->meanwhile = "INSERT INTO sessions (id, started_at, updated_at) VALUES ('new', 1, 1);"
-                       "UPDATE executions SET session = 'new' WHERE session = 'shut'";
+    meanwhile = "INSERT INTO sessions (id, started_at, updated_at) VALUES ('new', 1, 1);"
+                "UPDATE executions SET session = 'new' WHERE session = 'shut'";
     assert_session_stays(world);
     assert_int_equal(count(world, "executions"), 1);
 }
@@ -223,7 +190,7 @@ static void a_copy_is_of_one_moment(void **state)
     bool done;
 
     /* Written after the snapshot was taken, before the first page is copied. */
-    world->meanwhile = "INSERT INTO meta VALUES ('later', 1)";
+    meanwhile = "INSERT INTO meta VALUES ('later', 1)";
     assert_int_equal(ledger_backup(world->ledger, copy, somebody_else, world, &done, &err), 0);
     assert_true(done);
     assert_int_equal(count(world, "meta"), 1);
@@ -235,13 +202,15 @@ static void a_copy_is_of_one_moment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(nothing_happens_meanwhile, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_session_that_is_opened_again_meanwhile_stays, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_session_that_gets_an_execution_meanwhile_stays, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_execution_that_is_linked_elsewhere_meanwhile_stays, set_up,
+        cmocka_unit_test_setup_teardown(nothing_happens_meanwhile, set_up_history, tear_down),
+        cmocka_unit_test_setup_teardown(a_session_that_is_opened_again_meanwhile_stays, set_up_history,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(a_copy_that_is_stopped_leaves_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_copy_is_of_one_moment, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_session_that_gets_an_execution_meanwhile_stays, set_up_history,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_execution_that_is_linked_elsewhere_meanwhile_stays, set_up_history,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_copy_that_is_stopped_leaves_nothing, set_up_history, tear_down),
+        cmocka_unit_test_setup_teardown(a_copy_is_of_one_moment, set_up_history, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
